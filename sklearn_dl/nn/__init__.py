@@ -1,0 +1,40 @@
+"""What networks are made of: layers, initial weights and losses on torch tensors."""
+
+from sklearn_dl.nn.activation import ACTIVATIONS, Maxout, hidden_width, make_activation
+from sklearn_dl.nn.ensemble import Ensemble
+from sklearn_dl.nn.initialization import SCHEMES, gain, initialize
+from sklearn_dl.nn.losses import (
+    absolute_error,
+    cross_entropy,
+    huber,
+    quantile,
+    squared_error,
+    weighted_mean,
+)
+from sklearn_dl.nn.mlp import MLP
+from sklearn_dl.nn.norm import NORMS, make_norm
+from sklearn_dl.nn.parameters import count_parameters, split_decay
+from sklearn_dl.nn.residual import ResidualBlock
+
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "NORMS",
+    "SCHEMES",
+    "Ensemble",
+    "Maxout",
+    "ResidualBlock",
+    "absolute_error",
+    "count_parameters",
+    "cross_entropy",
+    "gain",
+    "hidden_width",
+    "huber",
+    "initialize",
+    "make_activation",
+    "make_norm",
+    "quantile",
+    "split_decay",
+    "squared_error",
+    "weighted_mean",
+]

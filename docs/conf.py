@@ -1,0 +1,58 @@
+"""Configuration of the documentation; `make docs` builds it."""
+
+import os
+
+import sklearn_dl
+
+# One thread a process, so that the gallery's figures do not depend on the machine that draws them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+project = "sklearn_dl"
+author = "The sklearn_dl developers"
+copyright = "2026, The sklearn_dl developers (BSD-3-Clause)"
+version = release = sklearn_dl.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+default_role = "literal"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the numpydoc sections say more than the annotations
+numpydoc_show_class_members = False  # the class template lists them
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/plot_",
+    "ignore_pattern": r"quickstart\.py",
+    "abort_on_example_error": True,
+    "show_memory": False,
+    "plot_gallery": True,
+    "doc_module": ("sklearn_dl",),
+    "backreferences_dir": "generated/examples",
+    "default_thumb_file": None,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_dl"
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "getting_started": [], "design": [], "changelog": []}

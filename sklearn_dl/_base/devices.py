@@ -1,0 +1,35 @@
+"""Devices and number formats: names become torch objects, or a message lists the known ones."""
+
+import torch
+
+from sklearn_dl._config import get_config
+
+
+def resolve_device(name: str | None, owner: str) -> torch.device:
+    """Device called `name`; None is the configured default, "auto" the fastest there is.
+
+    Raises
+    ------
+    ValueError
+        If this machine has no such device; the message lists those it has.
+    """
+    name = get_config()["device"] if name is None else name
+    known = known_devices()
+    if name == "auto":
+        name = next((kind for kind in ("cuda", "mps") if kind in known), "cpu")
+    if name not in known:
+        raise ValueError(
+            f"{owner}: device must be None, 'auto' or a device of this machine "
+            f"({', '.join(map(repr, known))}); got {name!r}."
+        )
+    return torch.device(name)
+
+
+def known_devices() -> list[str]:
+    """Names of the devices this machine has, as ``device`` takes them."""
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names

@@ -1,0 +1,48 @@
+"""Optimizers: names become torch optimizers, with weight decay on weights alone."""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_dl.nn import split_decay
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+
+
+def make_optimizer(
+    optimizer: str | type[torch.optim.Optimizer],
+    module: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    momentum: float,
+    nesterov: bool,
+) -> torch.optim.Optimizer:
+    """Optimizer over the trained parameters of `module`, in two groups: with and without weight decay.
+
+    `weight_decay`, `momentum` and `nesterov` reach the optimizers that have them. Fused kernels are used
+    where the optimizer has them.
+    """
+    optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    known = inspect.signature(optimizer_class).parameters
+    options: dict[str, Any] = {"lr": lr}
+    if "fused" in known and all(parameter.is_floating_point() for parameter in module.parameters()):
+        options["fused"] = True
+    if "momentum" in known and optimizer_class is not torch.optim.RMSprop:
+        options["momentum"] = momentum
+    if "nesterov" in known:
+        options["nesterov"] = nesterov and momentum > 0
+    decay, no_decay = split_decay(module)
+    groups: list[dict[str, Any]] = [{"params": decay}, {"params": no_decay}]
+    if "weight_decay" in known:
+        groups[0]["weight_decay"], groups[1]["weight_decay"] = weight_decay, 0.0
+    return optimizer_class([group for group in groups if group["params"]], **options)

@@ -1,0 +1,133 @@
+"""From X, y and weights, as users give them, to rows on the device that a net trains on."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
+from torch import Tensor
+
+from sklearn_dl._base.batches import Batch, Rows, RowsOnDemand, Stream, raw_batches
+from sklearn_dl._base.inputs import Array, column_moments, merge_equal_rows, row_blocks
+
+_MOST_BYTES_IN_MEMORY = 2 << 30  # larger X stays where it is and is converted block by block
+
+
+class ReadsRows:
+    """Part of `TorchEstimator`: reads training data, learning classes and scales on the way."""
+
+    def _rows(
+        self, X: Any, y: Any, sample_weight: Any, resume: bool, classes: Any, seed: int
+    ) -> tuple[Rows, Rows | None]:
+        """Training and validation rows from arrays; classes and scales are learnt on the way."""
+        X = self._read_X(X, reset=not resume)
+        y = self._read_y(y, X)
+        check_consistent_length(X, y)
+        weight = np.ones(X.shape[0])
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.all():
+            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+        if not resume:
+            self._learn_y(y, weight, classes)
+        y = self._encode_y(y)
+        weight = weight * self._class_weights(y, weight)
+        if len(y) <= self.batch_size and not sparse.issparse(X):
+            X, y, weight = merge_equal_rows(X, y, weight)
+        if not resume:
+            self._sample_shape = tuple(X.shape[1:])
+            self._learn_scales((X[rows], weight[rows]) for rows in row_blocks(X))
+        weight *= len(y) / weight.sum()
+        if not self.early_stopping:
+            return self._to_rows(X, y, weight), None
+        train, valid = self._split(y, seed)
+        return self._to_rows(X[train], y[train], weight[train]), self._to_rows(X[valid], y[valid], weight[valid])
+
+    def _stream(self, source: Any, y: Any, sample_weight: Any, resume: bool, classes: Any) -> Stream:
+        """Rows that are read anew each epoch; a first pass learns classes and scales."""
+        if y is not None or sample_weight is not None:
+            raise ValueError(
+                f"{type(self).__name__}: y and sample_weight must be None where X is a stream, which gives them "
+                "itself as pairs (X, y) or triples (X, y, sample_weight)."
+            )
+        if self.early_stopping:
+            raise ValueError(
+                f"{type(self).__name__}: early_stopping needs arrays, to hold out rows; X is a stream. "
+                "Set early_stopping=False."
+            )
+        targets, weights = [], []
+
+        def blocks() -> Iterator[tuple[Array, np.ndarray]]:
+            for X, y, weight in raw_batches(source, self.batch_size):
+                X = self._read_X(X, reset=not resume and not targets)
+                weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+                targets.append(self._read_y(y, X))
+                weights.append(weight)
+                yield X, weight
+
+        def encode(X: Any, y: np.ndarray, weight: np.ndarray | None) -> Batch:
+            y = self._encode_y(self._read_y(y, X))
+            weight = np.ones(len(y)) if weight is None else weight
+            weight = weight * self._class_weights(y, weight) / mean_weight
+            return Batch(self._tensor(self._read_X(X, reset=False)), self._tensor_y(y), self._tensor_y(weight))
+
+        if resume:
+            for _ in blocks():
+                pass
+        else:
+            first = next(raw_batches(source, self.batch_size))[0]
+            self._sample_shape = tuple(first.shape[1:])
+            self._learn_scales(blocks())
+        all_targets, all_weights = np.concatenate(targets), np.concatenate(weights)
+        if not resume:
+            self._learn_y(all_targets, all_weights, classes)
+        all_weights = all_weights * self._class_weights(self._encode_y(all_targets), all_weights)
+        mean_weight = all_weights.mean()
+        return Stream(source, encode)
+
+    def _learn_scales(self, blocks: Iterable[tuple[Array, np.ndarray]]) -> None:
+        mean, scale = column_moments(blocks)
+        self._x_mean, self._x_scale = (mean, scale) if self.standardize else (None, None)
+
+    def _split(self, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of training and validation rows, by class where every class has rows for both."""
+        n_valid = max(1, round(self.validation_fraction * len(y)))
+        if len(y) < 2:
+            raise ValueError(
+                f"{type(self).__name__}: early_stopping needs at least 2 rows, to hold some out; got n_samples=1."
+            )
+        stratify = None
+        if y.dtype.kind == "i":
+            counts = np.bincount(y)
+            counts = counts[counts > 0]
+            if counts.min() >= 2 and len(counts) <= min(n_valid, len(y) - n_valid):
+                stratify = y
+        return train_test_split(np.arange(len(y)), test_size=n_valid, random_state=seed, stratify=stratify)
+
+    def _to_rows(self, X: Array, y: np.ndarray, weight: np.ndarray) -> Rows:
+        """Rows in memory if X is dense and of moderate size, else read on demand."""
+        weights = None if np.all(weight == 1.0) else self._tensor_y(weight)
+        if sparse.issparse(X) or X.size * self._dtype.itemsize > _MOST_BYTES_IN_MEMORY:
+            return RowsOnDemand(X, self._tensor_y(y), weights, self._tensor)
+        return Rows(self._tensor(X), self._tensor_y(y), weights)
+
+    def _tensor(self, X: Array) -> Tensor:
+        """Standardised rows on the device."""
+        scaled = np.empty(X.shape, dtype=self._dtype)
+        for rows in row_blocks(X):
+            block = X[rows].toarray() if sparse.issparse(X) else X[rows]
+            scaled[rows] = block if self._x_mean is None else (block - self._x_mean) / self._x_scale
+        return torch.from_numpy(scaled).to(self._device)
+
+    def _tensor_y(self, y: np.ndarray) -> Tensor:
+        """Encoded targets or weights on the device: class indices stay int64."""
+        y = np.array(y, dtype=np.int64 if y.dtype.kind in "iu" else self._dtype)
+        return torch.from_numpy(y).to(self._device)
+
+    @property
+    def _dtype(self) -> np.dtype:
+        return np.dtype(np.float64 if self.precision == "float64" else np.float32)

@@ -1,0 +1,91 @@
+"""Targets: y becomes class indices or real columns, or a message says what to do."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, column_or_1d
+
+
+def read_class_labels(y: Any, owner: str) -> np.ndarray:
+    """Labels as an array: of shape (n_samples,), or (n_samples, n_labels) of 0 and 1 for several labels a row.
+
+    Raises
+    ------
+    ValueError
+        If y is missing, holds NaN or real values, or has a shape that stands for no labels.
+    """
+    _require(y, owner)
+    kind = type_of_target(y, input_name="y")
+    if kind == "multilabel-indicator":
+        return check_array(y, accept_sparse=False, dtype=np.int64, input_name="y")
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(f"{owner}: y must hold class labels; it contains NaN or infinity.")
+    if y.dtype.kind == "O" and any(label is None or label != label for label in y):
+        raise ValueError(f"{owner}: y must hold class labels; it contains NaN or None.")
+    check_classification_targets(y)
+    return y
+
+
+def encode_classes(y: np.ndarray, classes: np.ndarray, owner: str) -> np.ndarray:
+    """Index of each label in the sorted `classes`, int64.
+
+    Raises
+    ------
+    ValueError
+        If y holds a label outside `classes`.
+    """
+    index = np.searchsorted(classes, y)
+    index[index == len(classes)] = 0
+    unknown = classes[index] != y
+    if np.any(unknown):
+        raise ValueError(
+            f"{owner}: y must hold the classes {_few(classes)} known so far; got {_few(np.unique(y[unknown]))}."
+        )
+    return index
+
+
+def read_real_values(y: Any, owner: str) -> np.ndarray:
+    """Real targets in float64, of shape (n_samples,) or (n_samples, n_targets).
+
+    A single column becomes (n_samples,), with scikit-learn's warning.
+
+    Raises
+    ------
+    ValueError
+        If y is missing, not numeric, or holds NaN or infinity.
+    """
+    _require(y, owner)
+    y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", force_writeable=False)
+    if y.ndim > 2:
+        raise ValueError(f"{owner}: y must have shape (n_samples,) or (n_samples, n_targets); got {y.shape}.")
+    if y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected; it is read as y.ravel().",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        return y.ravel()
+    return y
+
+
+def require_two_classes(classes: np.ndarray, owner: str) -> None:
+    """Raise ValueError unless there are at least two classes."""
+    if len(classes) < 2:
+        raise ValueError(
+            f"{owner} needs rows of at least 2 classes; y holds {len(classes)} class: {_few(classes)}. "
+            "Rows of weight 0 do not count."
+        )
+
+
+def _require(y: Any, owner: str) -> None:
+    if y is None:
+        raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
+
+
+def _few(values: np.ndarray) -> str:
+    shown = ", ".join(repr(value) for value in values[:5].tolist())
+    return f"[{shown}, ...]" if len(values) > 5 else f"[{shown}]"

@@ -1,0 +1,342 @@
+"""The base of every estimator that trains a torch module: one fit, and a state of parameters and arrays."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sklearn_dl._base.batches import Batch, Rows, Stream, is_stream, raw_batches
+from sklearn_dl._base.criterion import RowLoss
+from sklearn_dl._base.devices import resolve_device
+from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
+from sklearn_dl._base.reading import ReadsRows
+from sklearn_dl._base.seeding import draw_seed, isolated_randomness
+from sklearn_dl._base.training import TrainingNet
+from sklearn_dl._base.vocabulary import TrainingParameters
+from sklearn_dl.nn import Ensemble, count_parameters
+
+_HISTORY_LENGTH = 10_000  # epochs kept; partial_fit may run for months
+_PREDICTION_VALUES = 1 << 20  # values of X a block of predictions holds
+
+
+class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
+    """Trains a torch module; a subclass says which one in ``_build_module(shape, n_outputs)``.
+
+    A subclass may also fill ``_loss(module, batch)``, ``_augment(batch)`` and ``_on_epoch_end(net)``.
+    No subclass overrides ``fit``.
+    """
+
+    _attributes = {
+        "n_features_in_": ("int", "Size of the second axis of X in ``fit``."),
+        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Column names, if X was a data frame."),
+        "n_iter_": ("int", "Epochs trained."),
+        "history_": (
+            "list of dict",
+            "A row an epoch: epoch, train_loss, lr, dur in seconds, and with early stopping valid_loss and\n"
+            "valid_score.",
+        ),
+        "loss_curve_": ("list of float", "Training loss of each epoch; of standardised targets where real."),
+        "validation_scores_": (
+            "list of float or None",
+            "With early stopping, the score on the held-out rows after each epoch: accuracy or R2.",
+        ),
+        "best_loss_": ("float", "Lowest validation loss; lowest training loss without early stopping."),
+        "best_epoch_": ("int", "Epoch of `best_loss_`, counted from 1."),
+        "module_": ("torch.nn.Module", "The trained network, in evaluation mode; it takes standardised rows."),
+        "net_": ("skorch.NeuralNet", "The net that trained it, with all that skorch offers."),
+    }
+
+    _average: ClassVar[Literal["mean", "probabilities"]] = "mean"  # of the outputs of several members
+    _partially_fitted = False
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TorchEstimator":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Training rows. A memmap is read piece by piece. A stream is a ``torch.utils.data.Dataset`` of
+            (x, y), or an object that can be iterated repeatedly over batches (X, y) or (X, y, sample_weight);
+            `y` is then None.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0. A weight counts as that many repetitions; with early stopping
+            in the validation loss too.
+
+        Returns
+        -------
+        self : estimator
+            Fitted. If training fails, the estimator is what it was before the call.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or `sample_weight` is not as required; the message says what to do.
+        ArithmeticError
+            If the loss becomes NaN or infinite; the message names the epoch.
+        """
+        resume = self.warm_start and self.__sklearn_is_fitted__()
+        return self._safely(resume, X, y, sample_weight, n_epochs=self.max_epochs, schedule=self.lr_schedule)
+
+    def count_parameters(self) -> int:
+        """Number of trained values in ``module_``."""
+        return count_parameters(self.module_)
+
+    @property
+    def net_(self) -> TrainingNet:
+        """The skorch net: ``module_``, ``optimizer_``, ``history``, ``forward``, ``save_params`` and so on."""
+        check_is_fitted(self)
+        if "_net" not in vars(self):
+            self._net = self._restore_net()
+        return self._net
+
+    @property
+    def module_(self) -> nn.Module:
+        """The trained torch module, in evaluation mode; it takes standardised rows."""
+        return self.net_.module_
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Training loss of each epoch."""
+        check_is_fitted(self)
+        return [row["train_loss"] for row in self.history_]
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Score on the held-out rows after each epoch (accuracy or R2); None without early stopping."""
+        check_is_fitted(self)
+        return [row["valid_score"] for row in self.history_] if self.early_stopping else None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "history_" in vars(self)
+
+    # -- what a subclass says
+
+    def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
+        """Module for rows of `shape` (without the first axis) with outputs of shape (n_samples, n_outputs)."""
+        raise NotImplementedError(f"{type(self).__name__} must define _build_module(shape, n_outputs).")
+
+    def _loss(self, module: nn.Module, batch: Batch) -> Tensor:
+        """Loss of each row, shape (n_samples,); or one number for the whole batch."""
+        outputs, criterion = module(batch.X), self._net.criterion_
+        if isinstance(module, Ensemble) and module.training:
+            return sum(criterion(self._shaped(output), batch.y) for output in outputs)
+        return criterion(self._shaped(outputs), batch.y)
+
+    def _shaped(self, outputs: Tensor) -> Tensor:
+        """Outputs with one axis for the rows and one for the outputs; (n_samples,) becomes a column."""
+        return outputs[:, None] if outputs.ndim == 1 else outputs
+
+    def _augment(self, batch: Batch) -> Batch:
+        """Batch to train on in place of `batch`."""
+        return batch
+
+    def _on_epoch_end(self, net: TrainingNet) -> None:
+        """Called after each epoch, with the net."""
+
+    # -- what a task says, see tasks.py
+
+    def _read_y(self, y: Any, X: Any) -> np.ndarray:
+        """Targets as they came, as an array."""
+        raise NotImplementedError
+
+    def _learn_y(self, y: np.ndarray, weight: np.ndarray, classes: Any) -> None:
+        """Fitted attributes of the target: classes or scales, and ``_n_outputs``."""
+        raise NotImplementedError
+
+    def _encode_y(self, y: np.ndarray) -> np.ndarray:
+        """Targets as the criterion takes them."""
+        raise NotImplementedError
+
+    def _class_weights(self, y: np.ndarray, weight: np.ndarray) -> Any:
+        """Factors on the weights of rows, from their encoded classes."""
+        return 1.0
+
+    def _make_criterion(self) -> RowLoss:
+        raise NotImplementedError
+
+    def _score_rows(self, rows: Rows) -> float:
+        """Score of the module on encoded rows."""
+        raise NotImplementedError
+
+    # -- the one fit
+
+    def _train_one_epoch(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> "TorchEstimator":
+        """What ``partial_fit`` does."""
+        resume = self.__sklearn_is_fitted__()
+        self._safely(resume, X, y, sample_weight, n_epochs=1, schedule="constant", classes=classes)
+        self._partially_fitted = True
+        return self
+
+    def _safely(self, resume: bool, *args: Any, **kwargs: Any) -> "TorchEstimator":
+        """Train; after an error put everything back as it was."""
+        before = dict(vars(self))
+        net = self.net_ if resume else None
+        weights = net and copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict()))
+        try:
+            return self._train(resume, *args, **kwargs)
+        except Exception:
+            vars(self).clear()
+            vars(self).update(before)
+            if net:
+                net.module_.load_state_dict(weights[0])
+                net.optimizer_.load_state_dict(weights[1])
+            raise
+
+    @with_callbacks
+    def _train(
+        self,
+        resume: bool,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        n_epochs: int,
+        schedule: str,
+        classes: Any = None,
+    ) -> "TorchEstimator":
+        self._check_params()
+        device = resolve_device(self.device, type(self).__name__)
+        seed = draw_seed(self.random_state) + (self.n_iter_ if resume else 0)
+        with isolated_randomness(seed, device) as generator:
+            if not resume:
+                self._device = device
+            if is_stream(X):
+                train, valid = self._stream(X, y, sample_weight, resume, classes), None
+            else:
+                train, valid = self._rows(X, y, sample_weight, resume, classes, seed)
+            if not resume:
+                self._net = self._make_net()
+            self._check_batch_norm(train)
+            data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+            tasks = EpochTasks(self, data, n_epochs, self._record_training)
+            self._net.train(
+                train, valid, n_epochs=n_epochs, lr_schedule=schedule, generator=generator, tasks=tasks
+            )
+        vars(self).update(self._record_training())
+        tasks.finish()
+        return self
+
+    def _record_training(self) -> dict[str, Any]:
+        """Fitted attributes, from the history of the net."""
+        names = ("epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur")
+        rows = [{name: row[name] for name in names if name in row} for row in self._net.history]
+        rows = [row for row in rows if "lr" in row]  # an interrupted epoch is not a whole one
+        losses = [row.get("valid_loss", row["train_loss"]) for row in rows]
+        return {
+            "history_": rows[-_HISTORY_LENGTH:],
+            "n_iter_": len(rows),
+            "best_loss_": min(losses, default=np.inf),
+            "best_epoch_": int(np.argmin(losses)) + 1 if losses else 0,
+        }
+
+    # -- the net, and the state it is rebuilt from
+
+    def _make_net(self) -> TrainingNet:
+        members = [self._build_module(self._sample_shape, self._n_outputs) for _ in range(self.n_members)]
+        module = members[0] if self.n_members == 1 else Ensemble(members, average=self._average)
+        if self.precision == "float64":
+            module.double()
+        return TrainingNet(
+            module.to(self._device), owner=self, criterion=self._make_criterion(), device=self._device
+        )
+
+    def _check_batch_norm(self, rows: Rows | Stream) -> None:
+        if isinstance(rows, Rows) and len(rows) == 1:
+            norms = nn.modules.batchnorm._BatchNorm
+            if any(isinstance(layer, norms) for layer in self._net.module_.modules()):
+                raise ValueError(
+                    f"{type(self).__name__}: batch norm needs at least 2 distinct rows; got n_samples=1. "
+                    "Use layer norm, or more rows."
+                )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters and arrays: the weights as numpy arrays in place of the net."""
+        state = super().__getstate__().copy()
+        net = state.pop("_net", None)
+        state.pop("_device", None)
+        if net is not None:
+            state["_weights"] = _arrays(net.module_.state_dict())
+            moments = net.optimizer_.state_dict()["state"].values()
+            goes_on = self.warm_start or self._partially_fitted
+            state["_optimizer_state"] = [_arrays(row) for row in moments] if goes_on else None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        missing = [name for name in self._fields if name not in state]
+        if missing and "history_" not in state:
+            raise ValueError(
+                f"This is no saved {type(self).__name__}: it lacks the parameters {', '.join(missing)}."
+            )
+        for name in missing:  # saved before this parameter existed
+            state[name] = self._fields[name].default
+        super().__setstate__(state)
+
+    def _restore_net(self) -> TrainingNet:
+        """Net with the saved weights, on this machine's device."""
+        try:
+            self._device = resolve_device(self.device, type(self).__name__)
+        except ValueError:
+            warnings.warn(
+                f"{type(self).__name__}: this machine has no device {self.device!r}; using the CPU.", stacklevel=3
+            )
+            self._device = torch.device("cpu")
+        with isolated_randomness(0, self._device):
+            net = self._make_net()
+        try:
+            net.module_.load_state_dict({name: torch.as_tensor(value) for name, value in self._weights.items()})
+        except RuntimeError as error:
+            raise ValueError(
+                f"{type(self).__name__}: the saved weights do not fit the module that its parameters describe. "
+                f"Was the module's class changed since? {error}"
+            ) from error
+        net._set_training(False)
+        net.remember(self.history_)
+        if self._optimizer_state is not None:
+            moments = [{name: torch.as_tensor(value) for name, value in row.items()} for row in self._optimizer_state]
+            net.optimizer_.load_state_dict({**net.optimizer_.state_dict(), "state": dict(enumerate(moments))})
+        return net
+
+    # -- predictions
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Outputs of the module in evaluation mode, as an array of shape (n_samples, n_outputs)."""
+        return self._forward(X, self.module_)
+
+    def _forward(self, X: Any, function: Any) -> np.ndarray:
+        check_is_fitted(self)
+        net = self.net_
+        with torch.inference_mode(), net._autocast():
+            return np.concatenate([_array(self._shaped(function(rows))) for rows in self._prediction_blocks(X)])
+
+    def _prediction_blocks(self, X: Any) -> Iterator[Tensor]:
+        if is_stream(X):
+            for batch, _, _ in raw_batches(X, self.batch_size):
+                yield self._tensor(self._read_X(batch, reset=False))
+            return
+        X = self._read_X(X, reset=False)
+        n_rows = max(32, _PREDICTION_VALUES // max(1, int(np.prod(X.shape[1:]))))
+        for start in range(0, X.shape[0], n_rows):
+            yield self._tensor(X[start : start + n_rows])
+
+    def _prediction_rows(self, X: Any) -> Rows:
+        """Rows without targets, for the skorch net's own ``predict`` and ``forward``."""
+        X = self._tensor(self._read_X(X, reset=False))
+        return Rows(X, torch.zeros(len(X), device=X.device))
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """Copy as numpy array; bfloat16, which numpy lacks, becomes float32."""
+    tensor = tensor.detach()
+    tensor = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+    return tensor.cpu().numpy().copy()
+
+
+def _arrays(tensors: Any) -> dict[str, np.ndarray]:
+    return {name: _array(value) for name, value in tensors.items()}

@@ -1,0 +1,337 @@
+"""The training of a torch module, as a skorch net: epochs, steps, schedule, early stopping, history."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, PassthroughScoring
+from skorch.history import History
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from sklearn_dl._base.batches import Batch, Rows, Stream
+from sklearn_dl._base.optimizers import make_optimizer
+from sklearn_dl._base.progress import EpochTasks
+from sklearn_dl._base.schedules import lr_factor
+
+
+class DivergenceError(ArithmeticError):
+    """Training produced NaN or infinity."""
+
+
+class TrainingNet(NeuralNet):
+    """Skorch net that trains the module of an estimator.
+
+    It keeps skorch's surface (``module_``, ``optimizer_``, ``history``, ``callbacks_``, ``forward``,
+    ``save_params`` ...) and replaces its inner loop: batches are slices of tensors, losses are read once an
+    epoch, and callbacks hear of batches only if one of them listens.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Built and initialised.
+    owner : TorchEstimator
+        Its parameters rule the training; its hooks ``_loss``, ``_augment`` and ``_on_epoch_end`` take part.
+    criterion : torch.nn.Module
+        Gives one loss a row.
+    """
+
+    def __init__(self, module: nn.Module, *, owner: Any, criterion: nn.Module, device: torch.device) -> None:
+        super().__init__(
+            module,
+            criterion=criterion,
+            optimizer=torch.optim.Optimizer,
+            lr=owner.lr,
+            max_epochs=owner.max_epochs,
+            batch_size=owner.batch_size,
+            train_split=None,
+            callbacks=list(owner.callbacks or []),
+            verbose=owner.verbose,
+            device=device,
+        )
+        self._owner = owner
+        self._generator: torch.Generator | None = None
+        self._valid: Rows | None = None
+        self._tasks: EpochTasks | None = None
+        self._average: AveragedModel | None = None
+        self._best_state: dict[str, Tensor] | None = None
+        self.initialize()
+
+    @property
+    def _default_callbacks(self) -> list[Any]:
+        return []
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> "TrainingNet":
+        owner = self._owner
+        self.optimizer_ = make_optimizer(
+            owner.optimizer,
+            nn.ModuleList([self.module_, self.criterion_]),
+            lr=owner.lr,
+            weight_decay=owner.weight_decay,
+            momentum=owner.momentum,
+            nesterov=owner.nesterov,
+        )
+        return self
+
+    def get_dataset(self, X: Any, y: Any = None) -> Rows | Stream:
+        return X if isinstance(X, Rows | Stream) else self._owner._prediction_rows(X)
+
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+        return X, self._valid
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> "Epoch":
+        return Epoch(dataset, self.batch_size, self._generator if training else None)
+
+    def infer(self, x: Tensor, **fit_params: Any) -> Tensor:
+        return self.module_(x)
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self._owner._predict_encoded(self.forward(X))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return self._owner._probabilities(self.forward(X))
+
+    def __sklearn_tags__(self) -> Any:
+        return self._owner.__sklearn_tags__()  # lets scikit-learn's scorers work inside skorch callbacks
+
+    def train(
+        self,
+        rows: Rows | Stream,
+        valid: Rows | None,
+        *,
+        n_epochs: int,
+        lr_schedule: str,
+        generator: torch.Generator,
+        tasks: EpochTasks,
+    ) -> None:
+        """Train for `n_epochs` more epochs, or until patience, a callback or the user ends it.
+
+        Afterwards the module holds the best weights by the validation loss if there are validation rows, else
+        the averaged ones if ``ema_decay`` is set, and is in evaluation mode.
+        """
+        owner = self._owner
+        self._generator, self._valid, self._tasks = generator, valid, tasks
+        self._n_epochs, self._lr_schedule, self._first_epoch = n_epochs, lr_schedule, len(self.history)
+        self._best_state, self._best_loss, self.best_epoch_ = None, np.inf, self._first_epoch + 1
+        self._lr_scale, self._stalled, self._stopped_by = 1.0, 0, ""
+        if owner.ema_decay is not None and self._average is None:
+            average = get_ema_multi_avg_fn(owner.ema_decay)
+            self._average = AveragedModel(self.module_, multi_avg_fn=average, use_buffers=True)
+        if owner.compile:
+            self.module_.compile()
+        try:
+            self.partial_fit(rows)
+        finally:
+            self._generator = self._valid = self._tasks = None
+            self._set_training(False)
+        if self._stopped_by == "user":
+            warnings.warn(
+                f"{type(owner).__name__}: interrupted in epoch {len(self.history)}; "
+                "the estimator is fitted with the weights reached so far.",
+                stacklevel=2,
+            )
+        if self._best_state is not None:
+            self.module_.load_state_dict(self._best_state)
+        elif self._average is not None:
+            self.module_.load_state_dict(self._average.module.state_dict())
+
+    def remember(self, rows: list[dict[str, Any]]) -> None:
+        """Take up the history of an earlier training."""
+        self.history = History([{**row, "batches": []} for row in rows])
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> "TrainingNet":
+        datasets = {"dataset_train": X, "dataset_valid": self._valid}
+        train = self.get_iterator(X, training=True)
+        valid = None if self._valid is None else self.get_iterator(self._valid)
+        try:
+            for _ in range(self._n_epochs):
+                start = time.perf_counter()
+                self._tasks.begin()
+                self._tell("on_epoch_begin", **datasets)
+                self.run_single_epoch(train, True, "train", self.train_step)
+                self.run_single_epoch(valid, False, "valid", self.validation_step)
+                self._record_epoch(start)
+                self._tell("on_epoch_end", **datasets)
+                if self._tasks.end() or self._is_out_of_patience():
+                    break
+        except KeyboardInterrupt:
+            self._stopped_by = self._stopped_by or "user"
+        return self
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        if iterator is None:
+            return
+        self._set_training(training)
+        self._listened = any(_hears_batches(callback) for _, callback in self.callbacks_)
+        schedule = self._step_lr if training and self._follows_schedule() else None
+        losses, weights = [], []
+        for i, batch in enumerate(iterator):
+            if schedule is not None:
+                schedule(i / len(iterator))
+            step = self._heard_step(step_fn, batch, training, prefix) if self._listened else step_fn(batch)
+            losses.append(step["loss"])
+            weights.append(step["weight"])
+        loss = np.average(torch.stack(losses).double().cpu().numpy(), weights=np.asarray(weights, dtype=float))
+        self.history.record(f"{prefix}_loss", float(loss))
+        self.history.record(f"{prefix}_batch_count", len(losses))
+        if not np.isfinite(loss):
+            raise DivergenceError(
+                f"{type(self._owner).__name__}: the {prefix} loss became {loss} in epoch {len(self.history)}. "
+                f"Try a smaller lr (now {self._owner.lr:g}), gradient_clip=1.0, or standardize=True."
+            )
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        owner = self._owner
+        batch = owner._augment(batch)
+        self.optimizer_.zero_grad(set_to_none=True)
+        with self._autocast():
+            loss = _mean(owner._loss(self.module_, batch), batch.weight)
+        loss.backward()
+        if self._listened:
+            self._tell("on_grad_computed", named_parameters=self.module_.named_parameters(), batch=batch)
+        if owner.gradient_clip is not None:
+            _CLIP[owner.gradient_clip_by](self.module_.parameters(), owner.gradient_clip)
+        self.optimizer_.step()
+        if self._average is not None:
+            self._average.update_parameters(self.module_)
+        return {"loss": loss.detach(), "weight": len(batch.y)}
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        module = self._evaluated_module()
+        module.eval()
+        with torch.no_grad(), self._autocast():
+            rows = self._owner._loss(module, batch)
+        if batch.weight is None:
+            return {"loss": rows.mean(), "weight": len(batch.y)}
+        total = batch.weight.sum()
+        return {"loss": (rows * batch.weight).sum() / total, "weight": float(total)}
+
+    def _heard_step(self, step_fn: Any, batch: Batch, training: bool, prefix: str) -> dict[str, Any]:
+        """A step that skorch callbacks hear of, with the outputs of the module."""
+        outputs: list[Tensor] = []
+        self._tell("on_batch_begin", batch=batch, training=training)
+        self._set_training(training)
+        module = self.module_ if training else self._evaluated_module()
+        hook = module.register_forward_hook(lambda module, inputs, output: outputs.append(output.detach()))
+        try:
+            step = step_fn(batch)
+        finally:
+            hook.remove()
+        self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+        self.history.record_batch(f"{prefix}_batch_size", len(batch.y))
+        y_pred = outputs[-1] if outputs else None
+        self._tell("on_batch_end", batch=batch, training=training, loss=step["loss"], y_pred=y_pred)
+        return step
+
+    def _record_epoch(self, start: float) -> None:
+        owner, row = self._owner, self.history[-1]
+        if self._valid is not None:
+            with self._averaged_weights():
+                row["valid_score"] = owner._score_rows(self._valid)
+        loss = row.get("valid_loss", row["train_loss"])
+        improved = loss < self._best_loss
+        if improved:
+            self._best_loss, self.best_epoch_ = loss, len(self.history)
+            if self._valid is not None:
+                state = self._evaluated_module().state_dict()
+                self._best_state = {name: value.clone() for name, value in state.items()}
+        self._stalled = 0 if improved else self._stalled + 1
+        if self._lr_schedule == "plateau" and self._stalled and self._stalled % max(1, owner.patience // 2) == 0:
+            self._lr_scale *= 0.1
+            self._scale_lr(self._lr_scale)
+        row.update(lr=self.optimizer_.param_groups[0]["lr"], dur=time.perf_counter() - start)
+        for prefix in ("train", "valid"):
+            if f"{prefix}_loss" in row:
+                row[f"{prefix}_loss_best"] = row[f"{prefix}_loss"] <= min(self.history[:, f"{prefix}_loss"])
+        owner._on_epoch_end(self)
+        if self.verbose:
+            print(_epoch_line(row), flush=True)
+
+    def _is_out_of_patience(self) -> bool:
+        return self._valid is not None and self._stalled >= self._owner.patience
+
+    def _follows_schedule(self) -> bool:
+        return self._lr_schedule not in ("constant", "plateau") or self._owner.warmup_epochs > 0
+
+    def _step_lr(self, fraction: float) -> None:
+        epoch = len(self.history) - 1 - self._first_epoch + fraction
+        factor = lr_factor(self._lr_schedule, epoch, self._n_epochs, self._owner.warmup_epochs)
+        self._scale_lr(self._lr_scale * factor)
+
+    def _scale_lr(self, factor: float) -> None:
+        for group in self.optimizer_.param_groups:
+            group["lr"] = self._owner.lr * factor
+
+    def _evaluated_module(self) -> nn.Module:
+        return self.module_ if self._average is None else self._average.module
+
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """Within the block the module holds the averaged weights, if there are any."""
+        if self._average is None:
+            yield
+            return
+        trained = {name: value.clone() for name, value in self.module_.state_dict().items()}
+        self.module_.load_state_dict(self._average.module.state_dict())
+        try:
+            yield
+        finally:
+            self.module_.load_state_dict(trained)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self._owner.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
+
+    def _tell(self, event: str, **news: Any) -> None:
+        """Notify the callbacks; an interrupt from one of them is its way to stop, not the user's."""
+        try:
+            self.notify(event, **news)
+        except KeyboardInterrupt:
+            self._stopped_by = "callback"
+            raise
+
+
+class Epoch:
+    """The batches of one pass over rows, as often as it is iterated."""
+
+    def __init__(self, rows: Rows | Stream, batch_size: int, generator: torch.Generator | None) -> None:
+        self.rows, self.batch_size, self.generator = rows, batch_size, generator
+
+    def __len__(self) -> int:
+        return self.rows.n_batches(self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.rows.batches(self.batch_size, self.generator)
+
+
+_CLIP = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
+
+
+def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean over the rows; the weights are 1 on average over all rows, not over each batch."""
+    if losses.ndim == 0:
+        return losses
+    return losses.mean() if weight is None else (losses * weight).mean()
+
+
+def _hears_batches(callback: Callback) -> bool:
+    """Whether a callback acts on batches, or reads what was recorded of them."""
+    events = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    overrides = any(getattr(type(callback), event) is not getattr(Callback, event) for event in events)
+    return overrides or isinstance(callback, PassthroughScoring)
+
+
+def _epoch_line(row: dict[str, Any]) -> str:
+    parts = [f"epoch {row['epoch']:>4}"]
+    for name in ("train_loss", "valid_loss", "valid_score"):
+        if name in row:
+            parts.append(f"{name} {row[name]:<9.4g}")
+    return "  ".join([*parts, f"lr {row['lr']:.2e}", f"{row['dur']:.2f} s"])

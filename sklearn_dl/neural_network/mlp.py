@@ -1,0 +1,94 @@
+"""Multi-layer perceptrons."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import nn
+
+from sklearn_dl._base.inputs import TableInput
+from sklearn_dl._base.params import Estimator, PositiveInt, ProperFraction, param
+from sklearn_dl._base.tasks import TorchClassifier, TorchRegressor
+from sklearn_dl.nn import MLP
+
+
+class _DenseLayers(Estimator):
+    """Parameters of the layers, and the module they make."""
+
+    hidden_layer_sizes: PositiveInt | tuple[PositiveInt, ...] = param(
+        default=(256, 256),
+        doc="Width of each hidden layer; () for a linear model. Wider and more layers fit more, and take longer.",
+        kw_only=False,
+    )
+    activation: (
+        Literal[
+            "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid", "softplus",
+            "hardshrink", "log_sigmoid", "maxout", "identity",
+        ]
+        | Callable
+    ) = param(default="relu", doc="Function after each hidden layer, by name, torch class or instance.")  # fmt: skip
+    dropout: ProperFraction = param(
+        default=0.0, doc="Share of hidden values set to 0 at each training step. More regularises more."
+    )
+    norm: Literal["batch", "layer", "rms"] | None = param(
+        default=None, doc="Normalisation after each linear layer, before the activation."
+    )
+    residual: bool = param(default=False, doc="Add its input to the output of each hidden layer.")
+    initialization: (
+        Literal["default", "xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "orthogonal"] | Callable
+    ) = param(
+        default="default",
+        doc="Law of the initial weights, or a function that fills a weight tensor in place.",
+    )
+
+    def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
+        sizes = self.hidden_layer_sizes
+        return MLP(
+            shape[0],
+            n_outputs,
+            hidden_layer_sizes=(sizes,) if isinstance(sizes, int) else tuple(sizes),
+            activation=self.activation,
+            dropout=self.dropout,
+            norm=self.norm,
+            residual=self.residual,
+            initialization=self.initialization,
+        )
+
+
+class MLPClassifier(TableInput, _DenseLayers, TorchClassifier):
+    """Multi-layer perceptron that predicts classes.
+
+    Rows are standardised inside, so raw tables work as they are.
+
+    See Also
+    --------
+    MLPRegressor : The same network for real values.
+    NeuralNetClassifier : Any torch module as a classifier.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_dl.neural_network import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> MLPClassifier(random_state=0).fit(X, y).score(X, y) > 0.95
+    True
+    """
+
+
+class MLPRegressor(TableInput, _DenseLayers, TorchRegressor):
+    """Multi-layer perceptron that predicts one or several real values.
+
+    Rows and targets are standardised inside, so raw tables work as they are.
+
+    See Also
+    --------
+    MLPClassifier : The same network for classes.
+    NeuralNetRegressor : Any torch module as a regressor.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> from sklearn_dl.neural_network import MLPRegressor
+    >>> X, y = make_friedman1(n_samples=300, random_state=0)
+    >>> MLPRegressor(random_state=0).fit(X, y).score(X, y) > 0.95
+    True
+    """

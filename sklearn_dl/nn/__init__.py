@@ -1,6 +1,7 @@
 """What networks are made of: layers, initial weights and losses on torch tensors."""
 
 from sklearn_dl.nn.activation import ACTIVATIONS, Maxout, hidden_width, make_activation
+from sklearn_dl.nn.backprop import Backprop
 from sklearn_dl.nn.ensemble import Ensemble
 from sklearn_dl.nn.initialization import SCHEMES, gain, initialize
 from sklearn_dl.nn.losses import (
@@ -21,6 +22,7 @@ __all__ = [
     "MLP",
     "NORMS",
     "SCHEMES",
+    "Backprop",
     "Ensemble",
     "Maxout",
     "ResidualBlock",

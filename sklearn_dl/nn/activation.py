@@ -102,5 +102,5 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 def _not_a_module(activation: object) -> str:
     return (
         f"activation must be one of {sorted(ACTIVATIONS)}, a torch.nn.Module, or a callable that returns one "
-        f"when called without arguments; got {activation!r}. Put a plain function into the forward of a module."
+        f"when called without arguments; got {activation!r}. Put a function into the forward of a module."
     )

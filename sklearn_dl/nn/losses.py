@@ -30,12 +30,7 @@ def cross_entropy(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) 
     ----------
     Szegedy et al. (2016), Rethinking the inception architecture for computer vision, section 7.
     """
-    if logits.ndim != 2 or target.shape not in (logits.shape[:1], logits.shape):
-        raise ValueError(
-            "cross_entropy needs logits of shape (n_samples, n_classes) and as target class indices of shape "
-            "(n_samples,) or probabilities of the logits' shape; "
-            f"got logits {tuple(logits.shape)} and target {tuple(target.shape)}."
-        )
+    check_class_target(logits, target)
     return F.cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
 
 
@@ -56,13 +51,13 @@ def squared_error(pred: Tensor, target: Tensor) -> Tensor:
     ValueError
         If the shapes differ.
     """
-    _check_same_shape("squared_error", pred, target)
+    check_same_shape("squared_error", pred, target)
     return _mean_over_outputs(F.mse_loss(pred, target, reduction="none"))
 
 
 def absolute_error(pred: Tensor, target: Tensor) -> Tensor:
     """abs(pred - target), averaged over the outputs; parameters as in `squared_error`."""
-    _check_same_shape("absolute_error", pred, target)
+    check_same_shape("absolute_error", pred, target)
     return _mean_over_outputs(F.l1_loss(pred, target, reduction="none"))
 
 
@@ -91,7 +86,7 @@ def huber(pred: Tensor, target: Tensor, delta: float = 1.35) -> Tensor:
     ----------
     Huber (1964), Robust estimation of a location parameter, section 2.
     """
-    _check_same_shape("huber", pred, target)
+    check_same_shape("huber", pred, target)
     return _mean_over_outputs(F.huber_loss(pred, target, reduction="none", delta=delta))
 
 
@@ -119,7 +114,7 @@ def quantile(pred: Tensor, target: Tensor, q: float = 0.5) -> Tensor:
     ----------
     Koenker, Bassett (1978), Regression quantiles, equation 2.1.
     """
-    _check_same_shape("quantile", pred, target)
+    check_same_shape("quantile", pred, target)
     above = target - pred
     return _mean_over_outputs(torch.maximum(q * above, (q - 1) * above))
 
@@ -151,7 +146,18 @@ def weighted_mean(losses: Tensor, weight: Tensor | None = None) -> Tensor:
     return (weight * losses).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
 
 
-def _check_same_shape(name: str, pred: Tensor, target: Tensor) -> None:
+def check_class_target(logits: Tensor, target: Tensor) -> None:
+    """Raise ValueError unless `target` holds one class index, or the probabilities of all classes, a row."""
+    if logits.ndim != 2 or target.shape not in (logits.shape[:1], logits.shape):
+        raise ValueError(
+            "cross_entropy needs logits of shape (n_samples, n_classes) and as target class indices of shape "
+            "(n_samples,) or probabilities of the logits' shape; "
+            f"got logits {tuple(logits.shape)} and target {tuple(target.shape)}."
+        )
+
+
+def check_same_shape(name: str, pred: Tensor, target: Tensor) -> None:
+    """Raise ValueError if the shapes differ, before broadcasting hides it."""
     if pred.shape != target.shape:
         raise ValueError(
             f"{name} needs pred and target of one shape; got pred {tuple(pred.shape)} and "

@@ -78,14 +78,13 @@ def column_moments(blocks: Iterable[tuple[Array, np.ndarray | None]]) -> tuple[n
     return mean.reshape(shape), scaler.scale_.reshape(shape)
 
 
-def merge_equal_rows(
-    X: np.ndarray, y: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def merge_equal_rows(X: Array, y: np.ndarray, weight: np.ndarray) -> tuple[Array, np.ndarray, np.ndarray]:
     """Distinct (X, y) rows in lexicographic order, with their summed weights.
 
     Training on the result is training on the input, for sums over rows; repeated rows and weights come out
     the same to the last bit.
     """
-    flat = np.column_stack([X.reshape(len(X), -1), y.reshape(len(y), -1)])
+    dense = X.toarray() if sparse.issparse(X) else X
+    flat = np.column_stack([dense.reshape(len(dense), -1), y.reshape(len(y), -1)])
     _, first, group = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     return X[first], y[first], np.bincount(group.ravel(), weights=weight)

@@ -33,13 +33,13 @@ class ReadsRows:
         if not weight.all():
             X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
         if not resume:
+            self._sample_shape = tuple(X.shape[1:])
             self._learn_y(y, weight, classes)
         y = self._encode_y(y)
         weight = weight * self._class_weights(y, weight)
-        if len(y) <= self.batch_size and not sparse.issparse(X):
+        if len(y) <= self.batch_size:
             X, y, weight = merge_equal_rows(X, y, weight)
         if not resume:
-            self._sample_shape = tuple(X.shape[1:])
             self._learn_scales((X[rows], weight[rows]) for rows in row_blocks(X))
         weight *= len(y) / weight.sum()
         if not self.early_stopping:

@@ -179,7 +179,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
         """
         y = self._predict_encoded(self._outputs(X))
         if self._y_mean is not None:
-            y = (y * self._y_scale + self._y_mean).astype(self._dtype)
+            y = y * self._y_scale + self._y_mean
         return y[:, 0] if self._y_is_flat else y
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -261,7 +261,8 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
             What ``module_.encode`` gives, or, without that method, what the module gives.
         """
         check_is_fitted(self)
-        return self._forward(X, getattr(self.module_, "encode", self.module_))
+        features = self._forward(X, getattr(self.module_, "encode", self.module_))
+        return features.astype(np.float32) if getattr(X, "dtype", None) == np.float32 else features
 
     @available_if(_has_decoder)
     def inverse_transform(self, X: Any) -> np.ndarray:
@@ -279,7 +280,7 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         features = torch.from_numpy(np.asarray(X, dtype=self._dtype)).to(self._device)
         with torch.inference_mode():
             rows = self.module_.decode(features).float().cpu().numpy().reshape(-1, *self._sample_shape)
-        return rows if self._x_mean is None else (rows * self._x_scale + self._x_mean).astype(self._dtype)
+        return rows if self._x_mean is None else rows * self._x_scale + self._x_mean
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Train for one epoch on these rows, going on from what is there, with constant `lr`.
@@ -325,4 +326,13 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
 
     @property
     def _n_features_out(self) -> int:
-        return self._n_components
+        """Number of features that ``transform`` gives, found by transforming one row."""
+        check_is_fitted(self)
+        row = torch.zeros(2, *self._sample_shape, dtype=next(self.module_.parameters()).dtype, device=self._device)
+        with torch.inference_mode():
+            return self._shaped(getattr(self.module_, "encode", self.module_)(row)).shape[1]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,7 +1,7 @@
 """Networks for tables, and any torch module as an estimator."""
 
 from sklearn_dl.neural_network.mlp import MLPClassifier, MLPRegressor
-#from sklearn_dl.neural_network.module import NeuralNetClassifier, NeuralNetRegressor, NeuralNetTransformer
+from sklearn_dl.neural_network.module import NeuralNetClassifier, NeuralNetRegressor, NeuralNetTransformer
 
 __all__ = [
     "MLPClassifier",

@@ -1,11 +1,10 @@
 """Optimizers: names become torch optimizers, with weight decay on weights alone."""
 
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sklearn_dl.nn import split_decay
 
@@ -27,7 +26,7 @@ def make_optimizer(
     momentum: float,
     nesterov: bool,
 ) -> torch.optim.Optimizer:
-    """Optimizer over the trained parameters of `module`, in two groups: with and without weight decay.
+    """Optimizer over the trained parameters of `module`; those that decay are a group of their own.
 
     `weight_decay`, `momentum` and `nesterov` reach the optimizers that have them. Fused kernels are used
     where the optimizer has them.
@@ -35,14 +34,16 @@ def make_optimizer(
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     known = inspect.signature(optimizer_class).parameters
     options: dict[str, Any] = {"lr": lr}
-    if "fused" in known and all(parameter.is_floating_point() for parameter in module.parameters()):
+    if "fused" in known:
         options["fused"] = True
     if "momentum" in known and optimizer_class is not torch.optim.RMSprop:
         options["momentum"] = momentum
     if "nesterov" in known:
         options["nesterov"] = nesterov and momentum > 0
     decay, no_decay = split_decay(module)
-    groups: list[dict[str, Any]] = [{"params": decay}, {"params": no_decay}]
-    if "weight_decay" in known:
-        groups[0]["weight_decay"], groups[1]["weight_decay"] = weight_decay, 0.0
+    if not decay and not no_decay:
+        raise ValueError("The module has no trained parameters, so there is nothing to fit.")
+    if weight_decay == 0 or "weight_decay" not in known:
+        return optimizer_class([*decay, *no_decay], **options)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
     return optimizer_class([group for group in groups if group["params"]], **options)

@@ -18,7 +18,7 @@ from sklearn_dl._base.reading import ReadsRows
 from sklearn_dl._base.seeding import draw_seed, isolated_randomness
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl._base.vocabulary import TrainingParameters
-from sklearn_dl.nn import Ensemble, count_parameters
+from sklearn_dl.nn import Backprop, Ensemble, count_parameters
 
 _HISTORY_LENGTH = 10_000  # epochs kept; partial_fit may run for months
 _FEWEST_ROWS = 8  # a prediction runs on, so that a row's result does not depend on its company
@@ -247,6 +247,16 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
         return TrainingNet(
             module.to(self._device), owner=self, criterion=self._make_criterion(), device=self._device
         )
+
+    def _closed_form_gradients(self, module: nn.Module) -> list[Backprop]:
+        """Gradients of the members in closed form, if loss and members have them."""
+        members = list(module.members) if isinstance(module, Ensemble) else [module]
+        is_plain = type(self)._loss is TorchEstimator._loss and self.precision != "bf16"
+        if not is_plain or not all(Backprop.supports(member) for member in members):
+            return []
+        criterion = self._net.criterion_
+        loss = criterion.loss if isinstance(self.loss, str) else criterion
+        return [Backprop(member, loss) for member in members]
 
     def _check_batch_norm(self, rows: Rows | Stream) -> None:
         if isinstance(rows, Rows) and len(rows) == 1:

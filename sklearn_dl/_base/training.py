@@ -58,7 +58,7 @@ class TrainingNet(NeuralNet):
         self._generator: torch.Generator | None = None
         self._valid: Rows | None = None
         self._tasks: EpochTasks | None = None
-        self._average: AveragedModel | None = None
+        self._average: RunningAverage | None = None
         self._best_state: dict[str, Tensor] | None = None
         self.initialize()
 
@@ -96,6 +96,10 @@ class TrainingNet(NeuralNet):
     def predict_proba(self, X: Any) -> np.ndarray:
         return self._owner._probabilities(self.forward(X))
 
+    @property
+    def classes_(self) -> np.ndarray:
+        return np.arange(self._owner._n_outputs)  # the net sees encoded classes
+
     def __sklearn_tags__(self) -> Any:
         return self._owner.__sklearn_tags__()  # lets scikit-learn's scorers work inside skorch callbacks
 
@@ -120,8 +124,7 @@ class TrainingNet(NeuralNet):
         self._best_state, self._best_loss, self.best_epoch_ = None, np.inf, self._first_epoch + 1
         self._lr_scale, self._stalled, self._stopped_by = 1.0, 0, ""
         if owner.ema_decay is not None and self._average is None:
-            average = get_ema_multi_avg_fn(owner.ema_decay)
-            self._average = AveragedModel(self.module_, multi_avg_fn=average, use_buffers=True)
+            self._average = RunningAverage(self.module_, owner.ema_decay)
         if owner.compile:
             self.module_.compile()
         try:
@@ -170,6 +173,7 @@ class TrainingNet(NeuralNet):
             return
         self._set_training(training)
         self._listened = any(_hears_batches(callback) for _, callback in self.callbacks_)
+        self._backprops = [] if self._listened else self._owner._closed_form_gradients(self.module_)
         schedule = self._step_lr if training and self._follows_schedule() else None
         losses, weights = [], []
         for i, batch in enumerate(iterator):
@@ -190,18 +194,21 @@ class TrainingNet(NeuralNet):
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         owner = self._owner
         batch = owner._augment(batch)
-        self.optimizer_.zero_grad(set_to_none=True)
-        with self._autocast():
-            loss = _mean(owner._loss(self.module_, batch), batch.weight)
-        loss.backward()
+        if self._backprops:
+            loss = sum(backprop(batch.X, batch.y, batch.weight) for backprop in self._backprops)
+        else:
+            self.optimizer_.zero_grad(set_to_none=True)
+            with self._autocast():
+                loss = _mean(owner._loss(self.module_, batch), batch.weight)
+            loss.backward()
         if self._listened:
             self._tell("on_grad_computed", named_parameters=self.module_.named_parameters(), batch=batch)
         if owner.gradient_clip is not None:
             _CLIP[owner.gradient_clip_by](self.module_.parameters(), owner.gradient_clip)
         self.optimizer_.step()
         if self._average is not None:
-            self._average.update_parameters(self.module_)
-        return {"loss": loss.detach(), "weight": len(batch.y)}
+            self._average.update(self.module_)
+        return {"loss": loss.detach() / owner.n_members, "weight": len(batch.y)}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         module = self._evaluated_module()
@@ -297,6 +304,15 @@ class TrainingNet(NeuralNet):
         except KeyboardInterrupt:
             self._stopped_by = "callback"
             raise
+
+
+class RunningAverage:
+    """Module with the exponential moving average of another's weights and buffers."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        self.update = averaged.update_parameters
+        self.module: nn.Module = averaged.module
 
 
 class Epoch:

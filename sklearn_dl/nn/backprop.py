@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from sklearn_dl.nn.ensemble import Ensemble
 from sklearn_dl.nn.losses import check_class_target, check_same_shape, cross_entropy, squared_error
 from sklearn_dl.nn.mlp import MLP
 
@@ -20,7 +21,7 @@ class Backprop:
 
     Parameters
     ----------
-    module : MLP
+    module : MLP or Ensemble of MLPs
         One that `supports` accepts. Values, storage and device of its parameters may change between calls.
     loss : callable
         ``loss(outputs, target)`` gives one loss a row, which depends on this row alone. `cross_entropy`, also
@@ -41,8 +42,8 @@ class Backprop:
     >>> import torch
     >>> from sklearn_dl.nn import MLP, Backprop, squared_error
     >>> mlp = MLP(n_features=3, n_outputs=1)
-    >>> loss_and_grad = Backprop(mlp, squared_error)
-    >>> loss = loss_and_grad(torch.randn(8, 3), torch.randn(8, 1))
+    >>> backprop = Backprop(mlp, squared_error)
+    >>> loss = backprop(torch.randn(8, 3), torch.randn(8, 1))
     >>> mlp.head.weight.grad.shape
     torch.Size([1, 128])
     """
@@ -50,29 +51,24 @@ class Backprop:
     def __init__(self, module: nn.Module, loss: RowLoss) -> None:
         if not self.supports(module):
             raise ValueError(
-                "Backprop needs an MLP of linear layers and activations out of "
+                "Backprop needs an MLP, or an Ensemble of MLPs, of linear layers and activations out of "
                 f"{sorted(kind.__name__ for kind in _ACTIVATIONS)}, all trained and without hooks; "
                 f"got {module}. Use autograd for this one."
             )
-        layers = [*module.children(), nn.Identity()]  # the activation of the head
-        self._linears = [layer for layer in layers if isinstance(layer, nn.Linear)]
-        self._activations = [_ACTIVATIONS[type(layer)] for layer in layers[1::2]]
+        self._members = [_layers(mlp) for mlp in _networks(module)]
         self._loss_and_gradient = _differentiated(loss)
 
     @staticmethod
     def supports(module: nn.Module) -> bool:
-        """Whether the module is an MLP that has closed-form gradients.
+        """Whether the module is an MLP, or an Ensemble of MLPs, that has closed-form gradients.
 
-        It has no dropout, norm, residual blocks, frozen parameters and hooks, and the derivative of its
+        It has no dropout, norm, residual blocks, frozen parameters or hooks, and the derivative of its
         activation is a simple function of the activation's value (ReLU, tanh, sigmoid, identity).
         """
-        layers = list(module.children())
         return (
-            type(module) is MLP
-            and all(type(layer) is nn.Linear for layer in layers[::2])
-            and all(type(layer) in _ACTIVATIONS for layer in layers[1::2])
+            all(map(_is_plain, _networks(module)))
             and all(parameter.requires_grad for parameter in module.parameters())
-            and not any(_has_hooks(layer) for layer in module.modules())
+            and not any(map(_has_hooks, module.modules()))
         )
 
     @torch.no_grad()
@@ -90,22 +86,68 @@ class Backprop:
         Returns
         -------
         loss : Tensor of shape ()
+            Of an ensemble, the sum of the members' losses.
         """
-        values = [X.flatten(1)]
-        for linear, (activate, _) in zip(self._linears, self._activations, strict=True):
+        X = X.flatten(1)
+        losses = [self._backpropagate(layers, X, target, weight) for layers in self._members]
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _backpropagate(
+        self, layers: list["_Layer"], X: Tensor, target: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        values = [X]
+        for linear, activate, _ in layers:
             values.append(activate(_matmul(values[-1], linear.weight.t(), linear.bias)))
         losses, gradient = self._loss_and_gradient(values[-1], target)
         if weight is not None:
             losses = losses * weight
-            gradient *= weight.unsqueeze(1)
-        gradient /= len(losses)
-        for i in reversed(range(len(self._linears))):
-            linear, (_, derive) = self._linears[i], self._activations[i]
+            gradient = gradient * weight.unsqueeze(1)
+        gradient = gradient / len(losses)
+        for i in reversed(range(len(layers))):
+            linear, _, derive = layers[i]
             gradient = derive(gradient, values[i + 1])
             _write_gradient(linear, values[i], gradient)
             if i > 0:
                 gradient = _matmul(gradient, linear.weight)
         return losses.mean()
+
+
+class _Layer(NamedTuple):
+    """Linear layer, its activation in place, and the derivative of that: (gradient, value) to gradient."""
+
+    linear: nn.Linear
+    activate: Callable[[Tensor], Tensor]
+    derive: Callable[[Tensor, Tensor], Tensor]
+
+
+_ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    nn.Identity: (lambda x: x, lambda gradient, value: gradient),
+    nn.ReLU: (torch.relu_, lambda gradient, value: torch.ops.aten.threshold_backward(gradient, value, 0)),
+    nn.Sigmoid: (torch.sigmoid_, torch.ops.aten.sigmoid_backward),
+    nn.Tanh: (torch.tanh_, torch.ops.aten.tanh_backward),
+}
+
+
+def _networks(module: nn.Module) -> list[nn.Module]:
+    return list(module.members) if type(module) is Ensemble else [module]
+
+
+def _is_plain(module: nn.Module) -> bool:
+    layers = list(module.children())
+    return (
+        type(module) is MLP
+        and all(type(layer) is nn.Linear for layer in layers[::2])
+        and all(type(layer) in _ACTIVATIONS for layer in layers[1::2])
+    )
+
+
+def _layers(mlp: nn.Module) -> list[_Layer]:
+    modules = [*mlp.children(), nn.Identity()]  # nothing follows the head
+    return [
+        _Layer(linear, *_ACTIVATIONS[type(activation)])
+        for linear, activation in zip(modules[::2], modules[1::2], strict=True)
+        if isinstance(linear, nn.Linear)
+    ]
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -115,15 +157,6 @@ def _has_hooks(module: nn.Module) -> bool:
         or module._backward_hooks
         or module._backward_pre_hooks
     )
-
-
-# Each activation in place, and the gradient before it from the gradient after it and its value.
-_ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    nn.Identity: (lambda x: x, lambda gradient, value: gradient),
-    nn.ReLU: (torch.relu_, lambda gradient, value: torch.ops.aten.threshold_backward(gradient, value, 0)),
-    nn.Sigmoid: (torch.sigmoid_, torch.ops.aten.sigmoid_backward),
-    nn.Tanh: (torch.tanh_, torch.ops.aten.tanh_backward),
-}
 
 
 def _differentiated(loss: RowLoss) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -35,8 +35,9 @@ types: .venv/.installed-lint .venv/.installed-test  ## check types with mypy
 bench: .venv/.installed-test  ## measure against the peers; results go to benchmarks/results
 	set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
-docs: .venv/.installed-docs  ## build docs/_build/html, running the examples; a warning is an error
+docs: .venv/.installed-docs  ## build docs/_build/html and run all examples; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -q -b doctest -D plot_gallery=0 docs docs/_build/doctest
 
 ci:  ## everything that has to pass before a change lands
 	.ci/run

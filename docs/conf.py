@@ -15,6 +15,7 @@ version = release = sklearn_dl.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
     "numpydoc",
     "myst_parser",
@@ -28,6 +29,8 @@ default_role = "literal"
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say more than the annotations
 numpydoc_show_class_members = False  # the class template lists them
+
+doctest_global_setup = "import os, tempfile; os.chdir(tempfile.mkdtemp())"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -140,8 +140,9 @@ def raw_batches(
     """One pass over a stream, as arrays X, y and weight (or None)."""
     if isinstance(source, Iterator):
         raise ValueError(
-            "A generator can be read only once, but training reads its data every epoch. Give an object that "
-            "can be iterated again (a torch Dataset, a class with __iter__), or call partial_fit on each batch."
+            "A generator can be read only once, but training reads its data every epoch. Give an object "
+            "that can be iterated again (a torch Dataset, a class with __iter__), or call partial_fit on "
+            "each batch."
         )
     batches = source
     if isinstance(source, Dataset):
@@ -153,14 +154,14 @@ def raw_batches(
                 "A stream must give pairs (X, y) or triples (X, y, sample_weight); "
                 f"got a {type(batch).__name__}."
             )
-        X, y, weight = [np.asarray(part) for part in batch] + [None] * (3 - len(batch))
+        X, y = np.asarray(batch[0]), np.asarray(batch[1])
         if len(X) != len(y):
             raise ValueError(f"A stream gave a batch of {len(X)} rows X and {len(y)} targets y.")
-        yield X, y, weight
+        yield X, y, np.asarray(batch[2]) if len(batch) == 3 else None
 
 
 def _sizes(n_rows: int, size: int) -> list[int]:
-    """Lengths of consecutive pieces of at most `size` rows, but a last piece of one row joins the one before."""
+    """Lengths of consecutive pieces of `size` rows; a last piece of one row joins the one before."""
     sizes = [size] * (n_rows // size)
     if rest := n_rows % size:
         if rest == 1 and sizes:

@@ -41,7 +41,9 @@ class RowLoss(nn.Module):
         return rows if rows.ndim == 1 else rows.flatten(1).mean(1)
 
 
-def make_criterion(loss: Any, *, label_smoothing: float = 0.0, quantile: float = 0.5, delta: float = 1.35) -> RowLoss:
+def make_criterion(
+    loss: Any, *, label_smoothing: float = 0.0, quantile: float = 0.5, delta: float = 1.35
+) -> RowLoss:
     """Criterion for a loss by name, a torch loss class or instance, or a function of outputs and targets."""
     named: dict[str, Callable[..., Tensor]] = {
         "log_loss": partial(losses.cross_entropy, label_smoothing=label_smoothing),

@@ -30,9 +30,10 @@ class ArrayInput:
 
     def _read_X(self, X: Any, *, reset: bool) -> Array:
         X = validate_data(self, X, reset=reset, dtype="numeric", accept_sparse="csr", allow_nd=True)
-        if not reset and X.shape[1:] != tuple(self._sample_shape):
+        fitted_shape = X.shape[1:] if reset else tuple(vars(self)["_sample_shape"])
+        if X.shape[1:] != fitted_shape:
             raise ValueError(
-                f"{type(self).__name__} was fitted on samples of shape {tuple(self._sample_shape)}; "
+                f"{type(self).__name__} was fitted on samples of shape {fitted_shape}; "
                 f"X has samples of shape {X.shape[1:]}. Give X the shape it had in fit."
             )
         return X

@@ -8,6 +8,8 @@ check that ``fit`` makes. A new type of value is one more branch in :func:`_desc
 import difflib
 import inspect
 import math
+import re
+import textwrap
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,8 +51,12 @@ PositiveFloat = Annotated[float, Interval("a float above 0", low=0, open_low=Tru
 NonNegativeFloat = Annotated[float, Interval("a float of at least 0", low=0)]
 FiniteFloat = Annotated[float, Interval("a finite float")]
 Fraction = Annotated[float, Interval("a float from 0 to 1", low=0, high=1)]
-OpenFraction = Annotated[float, Interval("a float between 0 and 1", low=0, high=1, open_low=True, open_high=True)]
-ProperFraction = Annotated[float, Interval("a float of at least 0 and below 1", low=0, high=1, open_high=True)]
+OpenFraction = Annotated[
+    float, Interval("a float between 0 and 1", low=0, high=1, open_low=True, open_high=True)
+]
+ProperFraction = Annotated[
+    float, Interval("a float of at least 0 and below 1", low=0, high=1, open_high=True)
+]
 RandomState = NonNegativeInt | np.random.RandomState | None
 
 
@@ -105,7 +111,7 @@ class Estimator(BaseEstimator):
         for name, field in own.items():
             if field.doc is _INHERITED:
                 field.doc = inherited[name].doc
-        cls._own_fields = own  # type: ignore[attr-defined]
+        cls._own_fields = own
         fields = {**own, **{name: field for name, field in inherited.items() if name not in own}}
         cls._fields = dict(sorted(fields.items(), key=lambda item: item[1].kw_only))
         cls.__init__ = _constructor(cls._fields)  # type: ignore[method-assign]
@@ -139,7 +145,7 @@ def _own_fields(cls: type) -> dict[str, Field]:
 
 
 def _constructor(fields: Mapping[str, Field]) -> Callable[..., None]:
-    """Function ``__init__`` with the fields as its real signature, which scikit-learn and editors read."""
+    """Function ``__init__`` with the fields as its signature, which scikit-learn and editors read."""
     positional = [f"{name}=_defaults[{name!r}]" for name, field in fields.items() if not field.kw_only]
     keywords = [f"{name}=_defaults[{name!r}]" for name, field in fields.items() if field.kw_only]
     signature = ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])
@@ -152,12 +158,15 @@ def _constructor(fields: Mapping[str, Field]) -> Callable[..., None]:
 
 
 def _documented(doc: str, fields: Mapping[str, Field], attributes: Mapping[str, tuple[str, str]]) -> str:
-    """Class docstring with sections Parameters and Attributes, put before the first section it already has."""
+    """Class docstring with sections Parameters and Attributes, before the first section it already has."""
     lines = inspect.cleandoc(doc).splitlines()
     rulers = (i - 1 for i, line in enumerate(lines) if i > 0 and line and set(line) == {"-"})
     first_section = next(rulers, len(lines))
     parameters = {
-        name: (f"{_describe(field.hint)}, default={_default_text(field.default)}", field.doc)
+        name: (
+            f"{_ARTICLE.sub('', _describe(field.hint))}, default={_default_text(field.default)}",
+            field.doc,
+        )
         for name, field in fields.items()
     }
     sections = [*_section("Parameters", parameters), *_section("Attributes", attributes)]
@@ -165,10 +174,16 @@ def _documented(doc: str, fields: Mapping[str, Field], attributes: Mapping[str, 
     return "\n".join([head, "", *sections, *lines[first_section:]])
 
 
+_ARTICLE = re.compile(r"\ban? ")
+
+
 def _section(title: str, entries: Mapping[str, tuple[str, str]]) -> list[str]:
     lines = [title, "-" * len(title)]
     for name, (kind, doc) in entries.items():
-        lines += [f"{name} : {kind}", *(f"    {line}" for line in inspect.cleandoc(doc).splitlines())]
+        lines += [
+            f"{name} : {kind}",
+            *textwrap.wrap(doc, 96, initial_indent="    ", subsequent_indent="    "),
+        ]
     return [*lines, ""] if entries else []
 
 
@@ -222,7 +237,11 @@ def _describe(hint: Any) -> str:
     """Words for a type, as in "an int above 0 or None"."""
     parts: list[str] = []
     for option in _options(hint):
-        parts += [repr(choice) for choice in get_args(option)] if get_origin(option) is Literal else [_words(option)]
+        parts += (
+            [repr(choice) for choice in get_args(option)]
+            if get_origin(option) is Literal
+            else [_words(option)]
+        )
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
 
 

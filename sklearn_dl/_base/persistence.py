@@ -77,8 +77,9 @@ def load(path: str | os.PathLike[str], *, trusted: list[str] | None = None) -> A
         unknown = io.get_untrusted_types(data=data)
     except Exception as error:
         raise ValueError(
-            f"load: {os.fspath(path)!r} is no whole skops file ({len(data)} bytes; {type(error).__name__}: {error}). "
-            "It may be truncated, or written by something else. Save the estimator again."
+            f"load: {os.fspath(path)!r} is no whole skops file ({len(data)} bytes; "
+            f"{type(error).__name__}: {error}). It may be truncated, or written by something else. "
+            "Save the estimator again."
         ) from error
     allowed = [name for name in unknown if name.split(".")[0] == "sklearn_dl" or name in (trusted or [])]
     refused = sorted(set(unknown) - set(allowed))

@@ -26,7 +26,7 @@ except ImportError:
         def _init_callback_context(self, **kwargs: Any) -> _SilentContext:
             return _SilentContext()
 
-    def with_callbacks(method: Method) -> Method:  # type: ignore[no-redef]
+    def with_callbacks(method: Method) -> Method:
         return method
 
 

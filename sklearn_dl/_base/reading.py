@@ -13,15 +13,38 @@ from torch import Tensor
 
 from sklearn_dl._base.batches import Batch, Rows, RowsOnDemand, Stream, raw_batches
 from sklearn_dl._base.inputs import Array, column_moments, merge_equal_rows, row_blocks
+from sklearn_dl._base.vocabulary import TrainingParameters
 
 _MOST_BYTES_IN_MEMORY = 2 << 30  # larger X stays where it is and is converted block by block
 
 
-class ReadsRows:
+class RowReader(TrainingParameters):
     """Part of `TorchEstimator`: reads training data, learning classes and scales on the way."""
 
-    def _rows(
-        self, X: Any, y: Any, sample_weight: Any, resume: bool, classes: Any, seed: int
+    # -- what an input mixin and a task say, see inputs.py and tasks.py
+
+    def _read_X(self, X: Any, *, reset: bool) -> Array:
+        """X as an array, with its number of features remembered or checked."""
+        raise NotImplementedError
+
+    def _read_y(self, y: Any, X: Any) -> np.ndarray:
+        """Targets as they came, as an array."""
+        raise NotImplementedError
+
+    def _learn_y(self, y: np.ndarray, weight: np.ndarray, classes: Any) -> None:
+        """Fitted attributes of the target: classes or scales, and ``_n_outputs``."""
+        raise NotImplementedError
+
+    def _encode_y(self, y: np.ndarray) -> np.ndarray:
+        """Targets as the criterion takes them."""
+        raise NotImplementedError
+
+    def _class_weights(self, y: np.ndarray, weight: np.ndarray) -> Any:
+        """Factors on the weights of rows, from their encoded classes."""
+        return 1.0
+
+    def _read_rows(
+        self, X: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
     ) -> tuple[Rows, Rows | None]:
         """Training and validation rows from arrays; classes and scales are learnt on the way."""
         X = self._read_X(X, reset=not resume)
@@ -45,21 +68,26 @@ class ReadsRows:
         if not self.early_stopping:
             return self._to_rows(X, y, weight), None
         train, valid = self._split(y, seed)
-        return self._to_rows(X[train], y[train], weight[train]), self._to_rows(X[valid], y[valid], weight[valid])
+        return self._to_rows(X[train], y[train], weight[train]), self._to_rows(
+            X[valid], y[valid], weight[valid]
+        )
 
-    def _stream(self, source: Any, y: Any, sample_weight: Any, resume: bool, classes: Any) -> Stream:
+    def _read_stream(
+        self, source: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
+    ) -> tuple[Stream, None]:
         """Rows that are read anew each epoch; a first pass learns classes and scales."""
         if y is not None or sample_weight is not None:
             raise ValueError(
-                f"{type(self).__name__}: y and sample_weight must be None where X is a stream, which gives them "
-                "itself as pairs (X, y) or triples (X, y, sample_weight)."
+                f"{type(self).__name__}: y and sample_weight must be None where X is a stream, which gives "
+                "them itself as pairs (X, y) or triples (X, y, sample_weight)."
             )
         if self.early_stopping:
             raise ValueError(
                 f"{type(self).__name__}: early_stopping needs arrays, to hold out rows; X is a stream. "
                 "Set early_stopping=False."
             )
-        targets, weights = [], []
+        targets: list[np.ndarray] = []
+        weights: list[np.ndarray] = []
 
         def blocks() -> Iterator[tuple[Array, np.ndarray]]:
             for X, y, weight in raw_batches(source, self.batch_size):
@@ -73,7 +101,9 @@ class ReadsRows:
             y = self._encode_y(self._read_y(y, X))
             weight = np.ones(len(y)) if weight is None else weight
             weight = weight * self._class_weights(y, weight) / mean_weight
-            return Batch(self._tensor(self._read_X(X, reset=False)), self._tensor_y(y), self._tensor_y(weight))
+            return Batch(
+                self._tensor(self._read_X(X, reset=False)), self._tensor_y(y), self._tensor_y(weight)
+            )
 
         if resume:
             for _ in blocks():
@@ -87,18 +117,20 @@ class ReadsRows:
             self._learn_y(all_targets, all_weights, classes)
         all_weights = all_weights * self._class_weights(self._encode_y(all_targets), all_weights)
         mean_weight = all_weights.mean()
-        return Stream(source, encode)
+        return Stream(source, encode), None
 
     def _learn_scales(self, blocks: Iterable[tuple[Array, np.ndarray]]) -> None:
         mean, scale = column_moments(blocks)
-        self._x_mean, self._x_scale = (mean, scale) if self.standardize else (None, None)
+        self._x_mean: np.ndarray | None = mean if self.standardize else None
+        self._x_scale: np.ndarray | None = scale if self.standardize else None
 
     def _split(self, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of training and validation rows, by class where every class has rows for both."""
         n_valid = max(1, round(self.validation_fraction * len(y)))
         if len(y) < 2:
             raise ValueError(
-                f"{type(self).__name__}: early_stopping needs at least 2 rows, to hold some out; got n_samples=1."
+                f"{type(self).__name__}: early_stopping needs at least 2 rows, to hold some out; "
+                "got n_samples=1."
             )
         stratify = None
         if y.dtype.kind == "i":

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 
 def read_class_labels(y: Any, owner: str) -> np.ndarray:
-    """Labels as an array: of shape (n_samples,), or (n_samples, n_labels) of 0 and 1 for several labels a row.
+    """Labels of shape (n_samples,); where a row has several, 0 and 1 of shape (n_samples, n_labels).
 
     Raises
     ------
@@ -43,7 +43,8 @@ def encode_classes(y: np.ndarray, classes: np.ndarray, owner: str) -> np.ndarray
     unknown = classes[index] != y
     if np.any(unknown):
         raise ValueError(
-            f"{owner}: y must hold the classes {_few(classes)} known so far; got {_few(np.unique(y[unknown]))}."
+            f"{owner}: y must hold the classes {_few(classes)} known so far; "
+            f"got {_few(np.unique(y[unknown]))}."
         )
     return index
 

@@ -27,17 +27,19 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
 
     loss: Literal["log_loss"] | Callable = param(
         default="log_loss",
-        doc="What training minimises: cross-entropy of the logits, or a torch loss class or instance, or a function\n"
-        "of the outputs (n_samples, n_classes) and the class indices (n_samples,) that gives one loss a row.",
+        doc="What training minimises: cross-entropy of the logits, or a torch loss class or instance, or "
+        "a function of the outputs (n_samples, n_classes) and the class indices (n_samples,) that "
+        "gives one loss a row.",
     )
     class_weight: dict | Literal["balanced"] | None = param(
         default=None,
-        doc='Factor on the weight of each class, {label: weight}; "balanced" gives all classes one total weight.',
+        doc='Factor on the weight of each class, {label: weight}; "balanced" gives all classes one total '
+        "weight.",
     )
     label_smoothing: Fraction = param(
         default=0.0,
-        doc="Share of the target probability spread over all classes. More keeps predicted probabilities away\n"
-        "from 0 and 1.",
+        doc="Share of the target probability spread over all classes. More keeps predicted probabilities "
+        "away from 0 and 1.",
     )
 
     _attributes = {
@@ -99,20 +101,30 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
 
     def _learn_y(self, y: np.ndarray, weight: np.ndarray, classes: Any) -> None:
         self._multilabel = y.ndim == 2
-        self.classes_ = np.arange(y.shape[1]) if self._multilabel else np.unique(y if classes is None else classes)
+        self.classes_ = (
+            np.arange(y.shape[1]) if self._multilabel else np.unique(y if classes is None else classes)
+        )
         if not self._multilabel:
             require_two_classes(self.classes_, type(self).__name__)
         self._n_outputs = len(self.classes_)
 
     def _encode_y(self, y: np.ndarray) -> np.ndarray:
-        return y.astype(np.float64) if self._multilabel else encode_classes(y, self.classes_, type(self).__name__)
+        return (
+            y.astype(np.float64)
+            if self._multilabel
+            else encode_classes(y, self.classes_, type(self).__name__)
+        )
 
     def _class_weights(self, y: np.ndarray, weight: np.ndarray) -> Any:
         if self.class_weight is None:
             return 1.0
         if self._multilabel:
-            raise ValueError(f"{type(self).__name__}: class_weight must be None where rows have several labels.")
-        if isinstance(self.class_weight, dict) and (unknown := set(self.class_weight) - set(self.classes_.tolist())):
+            raise ValueError(
+                f"{type(self).__name__}: class_weight must be None where rows have several labels."
+            )
+        if isinstance(self.class_weight, dict) and (
+            unknown := set(self.class_weight) - set(self.classes_.tolist())
+        ):
             raise ValueError(
                 f"{type(self).__name__}: class_weight must name classes of y, {self.classes_.tolist()}; "
                 f"got {sorted(unknown, key=str)}."
@@ -152,17 +164,17 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
 
     loss: Literal["squared_error", "absolute_error", "huber", "quantile"] | Callable = param(
         default="squared_error",
-        doc="What training minimises, on standardised targets: the mean, the median, something between, or a\n"
-        "quantile is fitted. Or a torch loss class or instance, or a function of outputs and targets, both of\n"
-        "shape (n_samples, n_targets), that gives one loss a row.",
+        doc="What training minimises, on standardised targets: the mean, the median, something between, "
+        "or a quantile is fitted. Or a torch loss class or instance, or a function of outputs and "
+        "targets, both of shape (n_samples, n_targets), that gives one loss a row.",
     )
     quantile: OpenFraction = param(
         default=0.5, doc='Level that ``loss="quantile"`` fits. Larger predicts higher.'
     )
     huber_delta: PositiveFloat = param(
         default=1.35,
-        doc="Error, in standard deviations of the target, from which the Huber loss is linear. Smaller trusts\n"
-        "outliers less.",
+        doc="Error, in standard deviations of the target, from which the Huber loss is linear. Smaller "
+        "trusts outliers less.",
     )
 
     def predict(self, X: Any) -> np.ndarray:
@@ -203,7 +215,8 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
         self._y_is_flat = y.ndim == 1
         self._n_outputs = 1 if self._y_is_flat else y.shape[1]
         mean, scale = column_moments([(y.reshape(len(y), -1), weight)])
-        self._y_mean, self._y_scale = (mean, scale) if self.standardize else (None, None)
+        self._y_mean: np.ndarray | None = mean if self.standardize else None
+        self._y_scale: np.ndarray | None = scale if self.standardize else None
 
     def _encode_y(self, y: np.ndarray) -> np.ndarray:
         y = y.reshape(len(y), -1)
@@ -244,8 +257,8 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
 
     loss: Literal["squared_error", "absolute_error", "huber"] | Callable = param(
         default="squared_error",
-        doc="Distance between X and what the module gives back. Or a torch loss class or instance, or a function\n"
-        "of both, flattened to (n_samples, n_values), that gives one loss a row.",
+        doc="Distance between X and what the module gives back. Or a torch loss class or instance, or a "
+        "function of both, flattened to (n_samples, n_values), that gives one loss a row.",
     )
 
     def transform(self, X: Any) -> np.ndarray:
@@ -279,7 +292,8 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         """
         features = torch.from_numpy(np.asarray(X, dtype=self._dtype)).to(self._device)
         with torch.inference_mode():
-            rows = self.module_.decode(features).float().cpu().numpy().reshape(-1, *self._sample_shape)
+            decode: Callable[[Tensor], Tensor] = self.module_.decode  # type: ignore[assignment]
+            rows = decode(features).double().cpu().numpy().reshape(-1, *self._sample_shape)
         return rows if self._x_mean is None else rows * self._x_scale + self._x_mean
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -328,7 +342,9 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
     def _n_features_out(self) -> int:
         """Number of features that ``transform`` gives, found by transforming one row."""
         check_is_fitted(self)
-        row = torch.zeros(2, *self._sample_shape, dtype=next(self.module_.parameters()).dtype, device=self._device)
+        row = torch.zeros(
+            2, *self._sample_shape, dtype=next(self.module_.parameters()).dtype, device=self._device
+        )
         with torch.inference_mode():
             return self._shaped(getattr(self.module_, "encode", self.module_)(row)).shape[1]
 

@@ -14,10 +14,9 @@ from sklearn_dl._base.batches import Batch, Rows, Stream, is_stream, raw_batches
 from sklearn_dl._base.criterion import RowLoss
 from sklearn_dl._base.devices import resolve_device
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
-from sklearn_dl._base.reading import ReadsRows
+from sklearn_dl._base.reading import RowReader
 from sklearn_dl._base.seeding import draw_seed, isolated_randomness
 from sklearn_dl._base.training import TrainingNet
-from sklearn_dl._base.vocabulary import TrainingParameters
 from sklearn_dl.nn import Backprop, Ensemble, count_parameters
 
 _HISTORY_LENGTH = 10_000  # epochs kept; partial_fit may run for months
@@ -25,7 +24,7 @@ _FEWEST_ROWS = 8  # a prediction runs on, so that a row's result does not depend
 _PREDICTION_VALUES = 1 << 20  # values of X a block of predictions holds
 
 
-class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
+class TorchEstimator(CallbackSupportMixin, RowReader):
     """Trains a torch module; a subclass says which one in ``_build_module(shape, n_outputs)``.
 
     A subclass may also fill ``_loss(module, batch)``, ``_augment(batch)`` and ``_on_epoch_end(net)``.
@@ -48,7 +47,10 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
         ),
         "best_loss_": ("float", "Lowest validation loss; lowest training loss without early stopping."),
         "best_epoch_": ("int", "Epoch of `best_loss_`, counted from 1."),
-        "module_": ("torch.nn.Module", "The trained network, in evaluation mode; it takes standardised rows."),
+        "module_": (
+            "torch.nn.Module",
+            "The trained network, in evaluation mode; it takes standardised rows.",
+        ),
         "net_": ("skorch.NeuralNet", "The net that trained it, with all that skorch offers."),
     }
 
@@ -91,7 +93,7 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
 
     @property
     def net_(self) -> TrainingNet:
-        """The skorch net: ``module_``, ``optimizer_``, ``history``, ``forward``, ``save_params`` and so on."""
+        """The skorch net, with ``module_``, ``optimizer_``, ``history``, ``forward``, ``save_params`` ..."""
         check_is_fitted(self)
         if "_net" not in vars(self):
             self._net = self._restore_net()
@@ -120,7 +122,7 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
     # -- what a subclass says
 
     def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-        """Module for rows of `shape` (without the first axis) with outputs of shape (n_samples, n_outputs)."""
+        """Module from rows of `shape`, the first axis left out, to outputs (n_samples, n_outputs)."""
         raise NotImplementedError(f"{type(self).__name__} must define _build_module(shape, n_outputs).")
 
     def _loss(self, module: nn.Module, batch: Batch) -> Tensor:
@@ -143,22 +145,6 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
 
     # -- what a task says, see tasks.py
 
-    def _read_y(self, y: Any, X: Any) -> np.ndarray:
-        """Targets as they came, as an array."""
-        raise NotImplementedError
-
-    def _learn_y(self, y: np.ndarray, weight: np.ndarray, classes: Any) -> None:
-        """Fitted attributes of the target: classes or scales, and ``_n_outputs``."""
-        raise NotImplementedError
-
-    def _encode_y(self, y: np.ndarray) -> np.ndarray:
-        """Targets as the criterion takes them."""
-        raise NotImplementedError
-
-    def _class_weights(self, y: np.ndarray, weight: np.ndarray) -> Any:
-        """Factors on the weights of rows, from their encoded classes."""
-        return 1.0
-
     def _make_criterion(self) -> RowLoss:
         raise NotImplementedError
 
@@ -177,17 +163,15 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
 
     def _safely(self, resume: bool, *args: Any, **kwargs: Any) -> "TorchEstimator":
         """Train; after an error put everything back as it was."""
-        before = dict(vars(self))
-        net = self.net_ if resume else None
-        weights = net and copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict()))
+        before = self.__dict__.copy()
+        parts = [self.net_.module_, self.net_.optimizer_] if resume else []
+        states = [copy.deepcopy(part.state_dict()) for part in parts]
         try:
             return self._train(resume, *args, **kwargs)
         except Exception:
-            vars(self).clear()
-            vars(self).update(before)
-            if net:
-                net.module_.load_state_dict(weights[0])
-                net.optimizer_.load_state_dict(weights[1])
+            self.__dict__ = before
+            for part, state in zip(parts, states, strict=True):
+                part.load_state_dict(state)
             raise
 
     @with_callbacks
@@ -208,10 +192,8 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
         with isolated_randomness(seed, device) as generator:
             if not resume:
                 self._device = device
-            if is_stream(X):
-                train, valid = self._stream(X, y, sample_weight, resume, classes), None
-            else:
-                train, valid = self._rows(X, y, sample_weight, resume, classes, seed)
+            read = self._read_stream if is_stream(X) else self._read_rows
+            train, valid = read(X, y, sample_weight, resume=resume, classes=classes, seed=seed)
             if not resume:
                 self._net = self._make_net()
             self._check_batch_norm(train)
@@ -220,7 +202,7 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
             self._net.train(
                 train, valid, n_epochs=n_epochs, lr_schedule=schedule, generator=generator, tasks=tasks
             )
-        vars(self).update(self._record_training())
+        self.__dict__.update(self._record_training())
         tasks.finish()
         return self
 
@@ -248,15 +230,13 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
             module.to(self._device), owner=self, criterion=self._make_criterion(), device=self._device
         )
 
-    def _closed_form_gradients(self, module: nn.Module) -> list[Backprop]:
-        """Gradients of the members in closed form, if loss and members have them."""
-        members = list(module.members) if isinstance(module, Ensemble) else [module]
+    def _closed_form_gradients(self, module: nn.Module) -> Backprop | None:
+        """Gradients in closed form, if loss and module have them."""
         is_plain = type(self)._loss is TorchEstimator._loss and self.precision != "bf16"
-        if not is_plain or not all(Backprop.supports(member) for member in members):
-            return []
+        if not is_plain or not Backprop.supports(module):
+            return None
         criterion = self._net.criterion_
-        loss = criterion.loss if isinstance(self.loss, str) else criterion
-        return [Backprop(member, loss) for member in members]
+        return Backprop(module, criterion.loss if isinstance(self.loss, str) else criterion)
 
     def _check_batch_norm(self, rows: Rows | Stream) -> None:
         if isinstance(rows, Rows) and len(rows) == 1:
@@ -295,22 +275,27 @@ class TorchEstimator(ReadsRows, CallbackSupportMixin, TrainingParameters):
             self._device = resolve_device(self.device, type(self).__name__)
         except ValueError:
             warnings.warn(
-                f"{type(self).__name__}: this machine has no device {self.device!r}; using the CPU.", stacklevel=3
+                f"{type(self).__name__}: this machine has no device {self.device!r}; using the CPU.",
+                stacklevel=3,
             )
             self._device = torch.device("cpu")
         with isolated_randomness(0, self._device):
             net = self._make_net()
         try:
-            net.module_.load_state_dict({name: torch.as_tensor(value) for name, value in self._weights.items()})
+            net.module_.load_state_dict(
+                {name: torch.as_tensor(value) for name, value in self._weights.items()}
+            )
         except RuntimeError as error:
             raise ValueError(
-                f"{type(self).__name__}: the saved weights do not fit the module that its parameters describe. "
-                f"Was the module's class changed since? {error}"
+                f"{type(self).__name__}: the saved weights do not fit the module that the parameters "
+                f"describe. Was the module's class changed since? {error}"
             ) from error
         net._set_training(False)
         net.remember(self.history_)
         if self._optimizer_state is not None:
-            moments = [{name: torch.as_tensor(value) for name, value in row.items()} for row in self._optimizer_state]
+            moments = [
+                {name: torch.as_tensor(value) for name, value in row.items()} for row in self._optimizer_state
+            ]
             net.optimizer_.load_state_dict({**net.optimizer_.state_dict(), "state": dict(enumerate(moments))})
         return net
 

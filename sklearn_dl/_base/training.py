@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -57,9 +57,10 @@ class TrainingNet(NeuralNet):
         self._owner = owner
         self._generator: torch.Generator | None = None
         self._valid: Rows | None = None
-        self._tasks: EpochTasks | None = None
+        self._tasks: Any = None
         self._average: RunningAverage | None = None
         self._best_state: dict[str, Tensor] | None = None
+        self._stopped_by = ""
         self.initialize()
 
     @property
@@ -121,8 +122,7 @@ class TrainingNet(NeuralNet):
         owner = self._owner
         self._generator, self._valid, self._tasks = generator, valid, tasks
         self._n_epochs, self._lr_schedule, self._first_epoch = n_epochs, lr_schedule, len(self.history)
-        self._best_state, self._best_loss, self.best_epoch_ = None, np.inf, self._first_epoch + 1
-        self._lr_scale, self._stalled, self._stopped_by = 1.0, 0, ""
+        self._lr_scale, self._stalled, self._best_loss, self._stopped_by = 1.0, 0, np.inf, ""
         if owner.ema_decay is not None and self._average is None:
             self._average = RunningAverage(self.module_, owner.ema_decay)
         if owner.compile:
@@ -130,6 +130,7 @@ class TrainingNet(NeuralNet):
         try:
             self.partial_fit(rows)
         finally:
+            best, self._best_state = self._best_state, None
             self._generator = self._valid = self._tasks = None
             self._set_training(False)
         if self._stopped_by == "user":
@@ -138,8 +139,8 @@ class TrainingNet(NeuralNet):
                 "the estimator is fitted with the weights reached so far.",
                 stacklevel=2,
             )
-        if self._best_state is not None:
-            self.module_.load_state_dict(self._best_state)
+        if best is not None:
+            self.module_.load_state_dict(best)
         elif self._average is not None:
             self.module_.load_state_dict(self._average.module.state_dict())
 
@@ -173,7 +174,7 @@ class TrainingNet(NeuralNet):
             return
         self._set_training(training)
         self._listened = any(_hears_batches(callback) for _, callback in self.callbacks_)
-        self._backprops = [] if self._listened else self._owner._closed_form_gradients(self.module_)
+        self._backprop = None if self._listened else self._owner._closed_form_gradients(self.module_)
         schedule = self._step_lr if training and self._follows_schedule() else None
         losses, weights = [], []
         for i, batch in enumerate(iterator):
@@ -182,20 +183,22 @@ class TrainingNet(NeuralNet):
             step = self._heard_step(step_fn, batch, training, prefix) if self._listened else step_fn(batch)
             losses.append(step["loss"])
             weights.append(step["weight"])
-        loss = np.average(torch.stack(losses).double().cpu().numpy(), weights=np.asarray(weights, dtype=float))
+        loss = np.average(
+            torch.stack(losses).double().cpu().numpy(), weights=np.asarray(weights, dtype=float)
+        )
         self.history.record(f"{prefix}_loss", float(loss))
         self.history.record(f"{prefix}_batch_count", len(losses))
         if not np.isfinite(loss):
             raise DivergenceError(
-                f"{type(self._owner).__name__}: the {prefix} loss became {loss} in epoch {len(self.history)}. "
-                f"Try a smaller lr (now {self._owner.lr:g}), gradient_clip=1.0, or standardize=True."
+                f"{type(self._owner).__name__}: the {prefix} loss became {loss} "
+                f"in epoch {len(self.history)}. Try a smaller lr (now {self._owner.lr:g}), gradient_clip=1.0, or standardize=True."
             )
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         owner = self._owner
         batch = owner._augment(batch)
-        if self._backprops:
-            loss = sum(backprop(batch.X, batch.y, batch.weight) for backprop in self._backprops)
+        if self._backprop is not None:
+            loss = self._backprop(batch.X, batch.y, batch.weight)
         else:
             self.optimizer_.zero_grad(set_to_none=True)
             with self._autocast():
@@ -245,12 +248,16 @@ class TrainingNet(NeuralNet):
         loss = row.get("valid_loss", row["train_loss"])
         improved = loss < self._best_loss
         if improved:
-            self._best_loss, self.best_epoch_ = loss, len(self.history)
+            self._best_loss = loss
             if self._valid is not None:
                 state = self._evaluated_module().state_dict()
                 self._best_state = {name: value.clone() for name, value in state.items()}
         self._stalled = 0 if improved else self._stalled + 1
-        if self._lr_schedule == "plateau" and self._stalled and self._stalled % max(1, owner.patience // 2) == 0:
+        if (
+            self._lr_schedule == "plateau"
+            and self._stalled
+            and self._stalled % max(1, owner.patience // 2) == 0
+        ):
             self._lr_scale *= 0.1
             self._scale_lr(self._lr_scale)
         row.update(lr=self.optimizer_.param_groups[0]["lr"], dur=time.perf_counter() - start)
@@ -328,7 +335,7 @@ class Epoch:
         return self.rows.batches(self.batch_size, self.generator)
 
 
-_CLIP = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
+_CLIP: dict[str, Callable[..., Any]] = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
 
 
 def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:

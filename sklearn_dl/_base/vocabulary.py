@@ -22,8 +22,8 @@ class TrainingParameters(Estimator):
     )
     batch_size: PositiveInt = param(
         default=128,
-        doc="Rows a step. Larger steps are fewer and steadier. Of data with no more rows than this, equal rows\n"
-        "are merged and weighted, which changes nothing but the time.",
+        doc="Rows a step. Larger steps are fewer and steadier. Of data with no more rows than this, equal "
+        "rows are merged and weighted, which changes nothing but the time.",
     )
     lr: PositiveFloat = param(
         default=1e-3, doc="Step size of the optimizer. Larger learns faster and less steadily."
@@ -37,22 +37,24 @@ class TrainingParameters(Estimator):
     nesterov: bool = param(default=False, doc="Look ahead along the momentum before each step; for sgd.")
     weight_decay: NonNegativeFloat = param(
         default=1e-2,
-        doc="Pull of the weights towards 0 at each step; biases and norms are left alone. Larger gives smoother\n"
-        "fits. Decoupled from the gradient for adamw, an L2 penalty for the other optimizers.",
+        doc="Pull of the weights towards 0 at each step; biases and norms are left alone. Larger gives "
+        "smoother fits. Decoupled from the gradient for adamw, an L2 penalty for the other "
+        "optimizers.",
     )
     lr_schedule: Literal[
         "constant", "step", "exponential", "cosine", "cosine_restarts", "one_cycle", "plateau"
     ] = param(
         default="cosine",
-        doc="Course of the step size over `max_epochs`: constant; times 0.1 after each third; down to 0.01;\n"
-        "half a cosine down to 0; four of them; up, then down; or times 0.1 whenever the loss has stalled for\n"
-        "half of `patience`. `partial_fit` keeps it constant.",
+        doc="Course of the step size over `max_epochs`: constant; times 0.1 after each third; down to "
+        "0.01; half a cosine down to 0; four of them; up, then down; or times 0.1 whenever the loss "
+        "has stalled for half of `patience`. `partial_fit` keeps it constant.",
     )
     warmup_epochs: NonNegativeFloat = param(
         default=0.0, doc="Epochs over which the step size first grows from 0. More starts gentler."
     )
     gradient_clip: PositiveFloat | None = param(
-        default=None, doc="Bound on the gradient of a step; None sets none. Smaller tames large gradients more."
+        default=None,
+        doc="Bound on the gradient of a step; None sets none. Smaller tames large gradients more.",
     )
     gradient_clip_by: Literal["norm", "value"] = param(
         default="norm", doc="Whether `gradient_clip` bounds the Euclidean norm or each value."
@@ -72,12 +74,12 @@ class TrainingParameters(Estimator):
     )
     n_members: PositiveInt = param(
         default=1,
-        doc="Networks with different initial weights, trained side by side and averaged. More predicts better\n"
-        "and takes proportionally longer.",
+        doc="Networks with different initial weights, trained side by side and averaged. More predicts "
+        "better and takes proportionally longer.",
     )
     ema_decay: ProperFraction | None = param(
         default=None,
-        doc="Share of the running average of the weights that a step keeps; the average is what predicts.\n"
+        doc="Share of the running average of the weights that a step keeps; the average is what predicts. "
         "Larger averages over more steps. None averages nothing.",
     )
     standardize: bool = param(
@@ -86,8 +88,8 @@ class TrainingParameters(Estimator):
     )
     device: str | None = param(
         default=None,
-        doc='Where to compute: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest there is. None takes\n'
-        "the setting of :func:`sklearn_dl.set_config`.",
+        doc='Where to compute: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest there is. None '
+        "takes the setting of :func:`sklearn_dl.set_config`.",
     )
     precision: Literal["float32", "float64", "bf16"] = param(
         default="float32",
@@ -101,7 +103,7 @@ class TrainingParameters(Estimator):
     )
     random_state: RandomState = param(
         default=None,
-        doc="Seed of initial weights, shuffling and dropout. An int gives the same result at each fit, bit by\n"
-        "bit on one machine; None gives another one each time.",
+        doc="Seed of initial weights, shuffling and dropout. An int gives the same result at each fit, "
+        "bit by bit on one machine; None gives another one each time.",
     )
     verbose: bool | PositiveInt = param(default=False, doc="Print one line an epoch.")

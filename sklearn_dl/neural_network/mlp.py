@@ -6,26 +6,32 @@ from typing import Literal
 from torch import nn
 
 from sklearn_dl._base.inputs import TableInput
-from sklearn_dl._base.params import Estimator, PositiveInt, ProperFraction, param
+from sklearn_dl._base.params import PositiveInt, ProperFraction, param
 from sklearn_dl._base.tasks import TorchClassifier, TorchRegressor
+from sklearn_dl._base.torch_estimator import TorchEstimator
 from sklearn_dl.nn import MLP
 
+Activation = Literal[
+    "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid", "softplus",
+    "hardshrink", "log_sigmoid", "maxout", "identity",
+]  # fmt: skip
+Initialization = Literal[
+    "default", "xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "orthogonal"
+]
 
-class _DenseLayers(Estimator):
+
+class _DenseLayers(TorchEstimator):
     """Parameters of the layers, and the module they make."""
 
     hidden_layer_sizes: PositiveInt | tuple[PositiveInt, ...] = param(
         default=(256, 256),
-        doc="Width of each hidden layer; () for a linear model. Wider and more layers fit more, and take longer.",
+        doc="Width of each hidden layer; () for a linear model. Wider and more layers fit more, and take "
+        "longer.",
         kw_only=False,
     )
-    activation: (
-        Literal[
-            "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid", "softplus",
-            "hardshrink", "log_sigmoid", "maxout", "identity",
-        ]
-        | Callable
-    ) = param(default="relu", doc="Function after each hidden layer, by name, torch class or instance.")  # fmt: skip
+    activation: Activation | Callable = param(
+        default="relu", doc="Function after each hidden layer, by name, torch class or instance."
+    )
     dropout: ProperFraction = param(
         default=0.0, doc="Share of hidden values set to 0 at each training step. More regularises more."
     )
@@ -33,9 +39,7 @@ class _DenseLayers(Estimator):
         default=None, doc="Normalisation after each linear layer, before the activation."
     )
     residual: bool = param(default=False, doc="Add its input to the output of each hidden layer.")
-    initialization: (
-        Literal["default", "xavier_normal", "xavier_uniform", "he_normal", "he_uniform", "orthogonal"] | Callable
-    ) = param(
+    initialization: Initialization | Callable = param(
         default="default",
         doc="Law of the initial weights, or a function that fills a weight tensor in place.",
     )

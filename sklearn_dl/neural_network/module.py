@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_dl._base.inputs import Array, ArrayInput
-from sklearn_dl._base.params import Estimator, param
+from sklearn_dl._base.params import param
 from sklearn_dl._base.tasks import TorchClassifier, TorchRegressor, TorchTransformer
+from sklearn_dl._base.torch_estimator import TorchEstimator
 from sklearn_dl.nn import MLP
 
 _FEATURES = ("n_features", "in_features", "input_size", "input_dim", "n_inputs")
@@ -19,15 +20,15 @@ _CHANNELS = ("n_channels", "in_channels")
 _OUTPUTS = ("n_outputs", "out_features", "output_size", "output_dim", "n_classes", "num_classes")
 
 
-class _AnyModule(Estimator):
+class _AnyModule(TorchEstimator):
     """Parameters that name the module, and the module they make."""
 
     module: Callable | None = param(
         default=None,
-        doc="A torch.nn.Module class, a function that returns a module, or a module, which is copied. Arguments\n"
-        "called n_features (in_features, input_size, input_dim, n_inputs), n_channels (in_channels), n_outputs\n"
-        "(out_features, output_size, output_dim, n_classes, num_classes) or input_shape are filled in from the\n"
-        "data. None makes a small network of dense layers.",
+        doc="A torch.nn.Module class, a function that returns a module, or a module, which is copied. "
+        "Arguments called n_features (in_features, input_size, input_dim, n_inputs), n_channels "
+        "(in_channels), n_outputs (out_features, output_size, output_dim, n_classes, num_classes) or "
+        "input_shape are filled in from the data. None makes a small network of dense layers.",
         kw_only=False,
     )
     module_params: dict | None = param(default=None, doc="Further arguments of `module`, by name.")
@@ -49,12 +50,14 @@ class _AnyModule(Estimator):
         if isinstance(source, nn.Module):
             if self.n_members > 1:
                 raise ValueError(
-                    f"{type(self).__name__}: n_members={self.n_members} needs a module class or a function that "
-                    "makes modules, so that the members differ; module is an instance."
+                    f"{type(self).__name__}: n_members={self.n_members} needs a module class or a function "
+                    "that makes modules, so that the members differ; module is an instance."
                 )
             return copy.deepcopy(source)
         known: dict[str, Any] = dict.fromkeys(_FEATURES, shape[0] if len(shape) == 1 else int(np.prod(shape)))
-        known |= dict.fromkeys(_CHANNELS, shape[0]) | dict.fromkeys(_OUTPUTS, n_outputs) | {"input_shape": shape}
+        known |= (
+            dict.fromkeys(_CHANNELS, shape[0]) | dict.fromkeys(_OUTPUTS, n_outputs) | {"input_shape": shape}
+        )
         asked = inspect.signature(source).parameters
         inferred = {name: value for name, value in known.items() if name in asked}
         module = source(**{**inferred, **(self.module_params or {})})
@@ -67,13 +70,14 @@ class _AnyModule(Estimator):
     def _check_outputs(self, outputs: Any, n_outputs: int) -> None:
         if not isinstance(outputs, Tensor):
             raise TypeError(
-                f"{type(self).__name__}: module must return one tensor; it returned a {type(outputs).__name__}."
+                f"{type(self).__name__}: module must return one tensor; "
+                f"it returned a {type(outputs).__name__}."
             )
         if tuple(self._shaped(outputs).shape) != (2, n_outputs):
             raise ValueError(
-                f"{type(self).__name__}: module must give {n_outputs} outputs a row, shape (n_samples, {n_outputs}); "
-                f"for 2 rows it gave shape {tuple(outputs.shape)}. Let its constructor take n_outputs, or set "
-                "module_params."
+                f"{type(self).__name__}: module must give {n_outputs} outputs a row, of shape "
+                f"(n_samples, {n_outputs}); for 2 rows it gave shape {tuple(outputs.shape)}. "
+                "Let its constructor take n_outputs, or set module_params."
             )
 
     @staticmethod
@@ -81,14 +85,14 @@ class _AnyModule(Estimator):
         return MLP(n_features, n_outputs)
 
     def _learn_scales(self, blocks: Any) -> None:
-        super()._learn_scales(blocks)  # type: ignore[misc]
+        super()._learn_scales(blocks)
         if self.input_dtype == "int":
             self._x_mean = self._x_scale = None
 
     def _tensor(self, X: Array) -> Tensor:
         if self.input_dtype == "int":
             return torch.from_numpy(np.asarray(X, dtype=np.int64)).to(self._device)
-        return super()._tensor(X)  # type: ignore[misc]
+        return super()._tensor(X)
 
 
 class NeuralNetClassifier(ArrayInput, _AnyModule, TorchClassifier):
@@ -140,8 +144,8 @@ class NeuralNetTransformer(ArrayInput, _AnyModule, TorchTransformer):
     """Any torch module that gives back its input, such as an autoencoder, as a transformer.
 
     A module with methods ``encode`` and ``decode`` gives its features in ``transform`` and takes them in
-    ``inverse_transform``; of a module without them, ``transform`` gives the outputs. By default a network with
-    two hidden values a row is trained.
+    ``inverse_transform``; of a module without them, ``transform`` gives the outputs. The default module is
+    an :class:`Autoencoder` with two components.
 
     See Also
     --------
@@ -164,7 +168,9 @@ class NeuralNetTransformer(ArrayInput, _AnyModule, TorchTransformer):
 class Autoencoder(nn.Module):
     """Dense encoder to `n_components` values, and its mirror image (Hinton, Salakhutdinov, 2006)."""
 
-    def __init__(self, n_features: int, n_components: int = 2, hidden_layer_sizes: tuple[int, ...] = (64,)) -> None:
+    def __init__(
+        self, n_features: int, n_components: int = 2, hidden_layer_sizes: tuple[int, ...] = (64,)
+    ) -> None:
         super().__init__()
         self.encode = MLP(n_features, n_components, hidden_layer_sizes)
         self.decode = MLP(n_components, n_features, hidden_layer_sizes[::-1])

@@ -37,7 +37,7 @@ bench: .venv/.installed-test  ## measure against the peers; results go to benchm
 
 docs: .venv/.installed-docs  ## build docs/_build/html and run all examples; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
-	$(BIN)/sphinx-build -W -q -b doctest -D plot_gallery=0 docs docs/_build/doctest
+	$(BIN)/sphinx-build -W -q -b doctest docs docs/_build/doctest
 
 ci:  ## everything that has to pass before a change lands
 	.ci/run

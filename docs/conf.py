@@ -2,6 +2,8 @@
 
 import os
 
+from docutils import nodes
+
 import sklearn_dl
 
 # One thread a process, so that the gallery's figures do not depend on the machine that draws them.
@@ -59,3 +61,26 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"index": [], "getting_started": [], "design": [], "changelog": []}
+
+# Labels of scikit-learn's documentation that inherited docstrings refer to. The inventory of all its labels
+# would need the network at each build.
+SCIKIT_LEARN_LABELS = {
+    "accuracy_score": "modules/model_evaluation.html#accuracy-score",
+    "df_output_transform": "modules/df_output_transform.html",
+    "metadata_routing": "metadata_routing.html",
+    "r2_score": "modules/model_evaluation.html#r2-score-the-coefficient-of-determination",
+    "sphx_glr_auto_examples_miscellaneous_plot_set_output.py": (
+        "auto_examples/miscellaneous/plot_set_output.html"
+    ),
+}
+
+
+def link_to_scikit_learn(app, env, node, contnode):
+    page = SCIKIT_LEARN_LABELS.get(node["reftarget"])
+    if page is None:
+        return None
+    return nodes.reference("", "", contnode, refuri=f"https://scikit-learn.org/stable/{page}")
+
+
+def setup(app):
+    app.connect("missing-reference", link_to_scikit_learn)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 # Rows are gathered in shuffled blocks of this many values: one gather serves many batches and stays in cache.
-_BLOCK_VALUES = 1 << 20
+_BLOCK_VALUES = 1 << 18
 
 
 class Batch(tuple):
@@ -41,15 +41,17 @@ class Rows(Dataset):
         return len(self.y)
 
     def __getitem__(self, index: Any) -> Batch:
-        return self.take(torch.as_tensor(index, device=self.y.device))
+        batch = self.take(torch.as_tensor(index).reshape(-1))
+        return batch if torch.as_tensor(index).ndim else Batch(*(part[0] for part in batch))
 
     def take(self, index: Tensor) -> Batch:
         """Rows of the given indices."""
         index = index.to(self.y.device)
-        return Batch(self._take_X(index), self.y[index], None if self.weight is None else self.weight[index])
+        weight = None if self.weight is None else self.weight.index_select(0, index)
+        return Batch(self._take_X(index), self.y.index_select(0, index), weight)
 
     def _take_X(self, index: Tensor) -> Tensor:
-        return self.X[index]
+        return self.X.index_select(0, index)
 
     def _values_per_row(self) -> int:
         return max(1, int(np.prod(self.X.shape[1:])))
@@ -91,8 +93,6 @@ class RowsOnDemand(Rows):
         self.convert = convert
 
     def _take_X(self, index: Tensor) -> Tensor:
-        if index.ndim == 0:
-            return self.convert(self.X[[int(index)]])[0]
         rows, place = np.unique(index.cpu().numpy(), return_inverse=True)  # files are read in order
         return self.convert(self.X[rows])[torch.from_numpy(place)]
 

@@ -1,5 +1,6 @@
 """From X, y and weights, as users give them, to rows on the device that a net trains on."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -105,13 +106,12 @@ class RowReader(TrainingParameters):
                 self._tensor(self._read_X(X, reset=False)), self._tensor_y(y), self._tensor_y(weight)
             )
 
-        if resume:
-            for _ in blocks():
-                pass
-        else:
+        passing = blocks()
+        if not resume:
             first = next(raw_batches(source, self.batch_size))[0]
             self._sample_shape = tuple(first.shape[1:])
-            self._learn_scales(blocks())
+            self._learn_scales(passing)
+        deque(passing, maxlen=0)  # what the scales have left unread
         all_targets, all_weights = np.concatenate(targets), np.concatenate(weights)
         if not resume:
             self._learn_y(all_targets, all_weights, classes)
@@ -120,9 +120,10 @@ class RowReader(TrainingParameters):
         return Stream(source, encode), None
 
     def _learn_scales(self, blocks: Iterable[tuple[Array, np.ndarray]]) -> None:
-        mean, scale = column_moments(blocks)
-        self._x_mean: np.ndarray | None = mean if self.standardize else None
-        self._x_scale: np.ndarray | None = scale if self.standardize else None
+        self._x_mean: np.ndarray | None = None
+        self._x_scale: np.ndarray | None = None
+        if self.standardize:
+            self._x_mean, self._x_scale = column_moments(blocks)
 
     def _split(self, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of training and validation rows, by class where every class has rows for both."""

@@ -191,7 +191,8 @@ class TrainingNet(NeuralNet):
         if not np.isfinite(loss):
             raise DivergenceError(
                 f"{type(self._owner).__name__}: the {prefix} loss became {loss} "
-                f"in epoch {len(self.history)}. Try a smaller lr (now {self._owner.lr:g}), gradient_clip=1.0, or standardize=True."
+                f"in epoch {len(self.history)}. Try a smaller lr (now {self._owner.lr:g}), "
+                "gradient_clip=1.0, or standardize=True."
             )
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:

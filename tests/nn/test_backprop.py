@@ -36,6 +36,10 @@ LOSSES = {
 }
 
 
+def biased_mlp(n_features, n_outputs, hidden_layer_sizes=(8,), activation="relu"):
+    return MLP(n_features, n_outputs, hidden_layer_sizes, activation, initialization="default")
+
+
 def mean_loss(module, loss, X, target, weight=None):
     losses = loss(module(X), target)
     return (losses if weight is None else losses * weight).mean()
@@ -62,7 +66,7 @@ def float64_batch():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_loss_and_gradient_are_those_of_autograd(activation, hidden_layer_sizes, name, weighted):
     loss, target = LOSSES[name]
-    mlp, X = MLP(N_FEATURES, N_OUTPUTS, hidden_layer_sizes, activation).double(), float64_batch()
+    mlp, X = biased_mlp(N_FEATURES, N_OUTPUTS, hidden_layer_sizes, activation).double(), float64_batch()
     weight = torch.rand(N_SAMPLES, dtype=torch.float64) if weighted else None
     expected_loss, expected = gradient_by_autograd(mlp, loss, X, target, weight)
     value = Backprop(mlp, loss)(X, target, weight)
@@ -73,7 +77,7 @@ def test_loss_and_gradient_are_those_of_autograd(activation, hidden_layer_sizes,
 @pytest.mark.parametrize("name", ["smoothed cross_entropy", "squared_error"])
 def test_gradient_is_the_limit_of_difference_quotients(name):
     loss, target = LOSSES[name]
-    mlp, X, step = MLP(N_FEATURES, N_OUTPUTS, (5,), "tanh").double(), float64_batch(), 1e-6
+    mlp, X, step = biased_mlp(N_FEATURES, N_OUTPUTS, (5,), "tanh").double(), float64_batch(), 1e-6
     Backprop(mlp, loss)(X, target)
     for parameter in mlp.parameters():
         values, slopes = parameter.data.view(-1), parameter.grad.view(-1)
@@ -88,7 +92,7 @@ def test_gradient_is_the_limit_of_difference_quotients(name):
 
 @pytest.mark.parametrize("n_classes", [2, 15, 16, 100])
 def test_few_and_many_classes_give_the_gradient_of_autograd(n_classes):
-    mlp, X = MLP(N_FEATURES, n_classes, (8,)).double(), float64_batch()
+    mlp, X = biased_mlp(N_FEATURES, n_classes, (8,)).double(), float64_batch()
     target = torch.arange(N_SAMPLES) % n_classes
     _, expected = gradient_by_autograd(mlp, cross_entropy, X, target)
     Backprop(mlp, cross_entropy)(X, target)
@@ -100,7 +104,7 @@ def test_wide_float32_layers_keep_single_precision(onednn, monkeypatch):
     if onednn and not backprop._HAS_ONEDNN:
         pytest.skip("this processor has no AVX-512, or this torch no oneDNN")
     monkeypatch.setattr(backprop, "_HAS_ONEDNN", onednn)
-    mlp, X, target = MLP(784, 10, (256, 256)), torch.randn(128, 784), torch.arange(128) % 10
+    mlp, X, target = biased_mlp(784, 10, (256, 256)), torch.randn(128, 784), torch.arange(128) % 10
     loss = Backprop(mlp, cross_entropy)(X, target)
     single = gradient(mlp).double()
     expected_loss, expected = gradient_by_autograd(mlp.double(), cross_entropy, X.double(), target)
@@ -109,7 +113,7 @@ def test_wide_float32_layers_keep_single_precision(onednn, monkeypatch):
 
 
 def test_gradient_of_an_ensemble_is_that_of_the_sum_of_the_losses_of_its_members():
-    ensemble = Ensemble([MLP(N_FEATURES, N_OUTPUTS, (7,)).double() for _ in range(3)])
+    ensemble = Ensemble([biased_mlp(N_FEATURES, N_OUTPUTS, (7,)).double() for _ in range(3)])
     X = float64_batch()
     total = sum(mean_loss(member, cross_entropy, X, CLASSES) for member in ensemble.members)
     total.backward()
@@ -120,7 +124,7 @@ def test_gradient_of_an_ensemble_is_that_of_the_sum_of_the_losses_of_its_members
 
 
 def test_gradient_replaces_the_one_before_in_the_same_memory():
-    mlp, X = MLP(N_FEATURES, N_OUTPUTS).double(), float64_batch()
+    mlp, X = biased_mlp(N_FEATURES, N_OUTPUTS).double(), float64_batch()
     _, expected = gradient_by_autograd(mlp, cross_entropy, X, CLASSES)
     memory = [parameter.grad.data_ptr() for parameter in mlp.parameters()]
     step = Backprop(mlp, cross_entropy)
@@ -131,10 +135,10 @@ def test_gradient_replaces_the_one_before_in_the_same_memory():
 
 
 def test_loaded_weights_are_seen():
-    mlp, X = MLP(N_FEATURES, N_OUTPUTS).double(), float64_batch()
+    mlp, X = biased_mlp(N_FEATURES, N_OUTPUTS).double(), float64_batch()
     step = Backprop(mlp, cross_entropy)
     step(X, CLASSES)
-    mlp.load_state_dict(MLP(N_FEATURES, N_OUTPUTS).double().state_dict())
+    mlp.load_state_dict(biased_mlp(N_FEATURES, N_OUTPUTS).double().state_dict())
     expected, _ = gradient_by_autograd(mlp, cross_entropy, X, CLASSES)
     torch.testing.assert_close(step(X, CLASSES), expected, rtol=0, atol=1e-12)
 
@@ -143,12 +147,12 @@ def test_inputs_targets_and_weights_stay_as_they_were():
     for loss, target in LOSSES.values():
         batch = [float64_batch(), target.clone(), torch.rand(N_SAMPLES, dtype=torch.float64)]
         before = [tensor.clone() for tensor in batch]
-        Backprop(MLP(N_FEATURES, N_OUTPUTS).double(), loss)(*batch)
+        Backprop(biased_mlp(N_FEATURES, N_OUTPUTS).double(), loss)(*batch)
         assert all(torch.equal(a, b) for a, b in zip(batch, before, strict=True))
 
 
 def test_images_are_flattened():
-    mlp = MLP(12, N_OUTPUTS).double()
+    mlp = biased_mlp(12, N_OUTPUTS).double()
     images = torch.randn(N_SAMPLES, 3, 2, 2, dtype=torch.float64)
     expected, _ = gradient_by_autograd(mlp, cross_entropy, images, CLASSES)
     torch.testing.assert_close(Backprop(mlp, cross_entropy)(images, CLASSES), expected, rtol=0, atol=1e-12)
@@ -159,7 +163,7 @@ def test_images_are_flattened():
     [(squared_error, torch.zeros(N_SAMPLES)), (cross_entropy, torch.zeros(N_SAMPLES, 1, dtype=torch.int64))],
 )
 def test_targets_of_another_shape_are_rejected_as_by_the_loss(loss, target):
-    mlp = MLP(N_FEATURES, N_OUTPUTS)
+    mlp = biased_mlp(N_FEATURES, N_OUTPUTS)
     with pytest.raises(ValueError, match=rf"{loss.__name__} needs"):
         Backprop(mlp, loss)(torch.randn(N_SAMPLES, N_FEATURES), target)
 

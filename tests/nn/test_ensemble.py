@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -55,9 +57,11 @@ def test_probabilities_are_averaged_and_come_back_as_logits():
 
 
 def test_logarithm_of_the_mean_probability_survives_extreme_logits():
-    ensemble = Ensemble([Constant([0.0, 1e4]), Constant([1e4, 0.0]), Constant([1e4, 0.0])], "probabilities")
-    expected = torch.tensor([[2 / 3, 1 / 3]]).log()
-    torch.testing.assert_close(ensemble.eval()(X[:1]), expected)
+    divided = Ensemble([Constant([0.0, 1e4]), Constant([1e4, 0.0]), Constant([1e4, 0.0])], "probabilities")
+    torch.testing.assert_close(divided.eval()(X[:1]), torch.tensor([[2 / 3, 1 / 3]]).log())
+    agreed = Ensemble([Constant([0.0, 1e4]), Constant([1.0, 1e4])], "probabilities")
+    log_mean_odds = math.log((1 + math.e) / 2)
+    torch.testing.assert_close(agreed.eval()(X[:1]), torch.tensor([[log_mean_odds - 1e4, 0.0]]))
 
 
 def test_unknown_average_and_no_members_are_rejected():

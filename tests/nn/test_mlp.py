@@ -9,7 +9,7 @@ from sklearn_dl.nn import ACTIVATIONS, MLP, ResidualBlock
 
 
 def test_outputs_are_those_of_the_textbook_formula():
-    mlp = MLP(5, 2, (7, 3), activation="tanh").double()
+    mlp = MLP(5, 2, (7, 3), activation="tanh", initialization="default").double()
     X = torch.randn(11, 5, dtype=torch.float64)
     W1, b1, W2, b2, W3, b3 = [parameter.detach().numpy() for parameter in mlp.parameters()]
     hidden = np.tanh(np.tanh(X.numpy() @ W1.T + b1) @ W2.T + b2)
@@ -17,7 +17,7 @@ def test_outputs_are_those_of_the_textbook_formula():
 
 
 def test_no_hidden_layer_is_a_linear_model():
-    mlp = MLP(5, 2, ())
+    mlp = MLP(5, 2, (), initialization="default")
     assert [name for name, _ in mlp.named_parameters()] == ["head.weight", "head.bias"]
     X = torch.randn(11, 5)
     torch.testing.assert_close(mlp(X), X @ mlp.head.weight.T + mlp.head.bias)

@@ -1,0 +1,5 @@
+"""Figures of what estimators learnt; matplotlib is imported when one is drawn."""
+
+from sklearn_dl.plotting.training import TrainingDisplay
+
+__all__ = ["TrainingDisplay"]

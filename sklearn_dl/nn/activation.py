@@ -50,7 +50,19 @@ def make_activation(activation: Activation, n_features: int) -> nn.Module:
 
 
 def hidden_width(activation: nn.Module, width: int) -> int:
-    """Number of outputs the linear layer before `activation` needs for `width` values after it."""
+    """Number of outputs that the linear layer before an activation needs.
+
+    Parameters
+    ----------
+    activation : torch.nn.Module
+    width : int
+        Values a row has after the activation.
+
+    Returns
+    -------
+    n_outputs : int
+        `width` for all but `Maxout`, which takes `n_pieces` times as many.
+    """
     return width * activation.n_pieces if isinstance(activation, Maxout) else width
 
 

@@ -70,6 +70,15 @@ def gain(activation: Activation) -> float:
     torch's value where it has one (`torch.nn.init.calculate_gain`), otherwise 1 / sqrt(E[f(z)^2]) for
     standard normal z: the derivation of He et al. for any f, which gives sqrt(2) for ReLU.
 
+    Parameters
+    ----------
+    activation : str, torch.nn.Module class, instance, or callable
+        See `make_activation`. It acts on each value alone, or is `Maxout`.
+
+    Returns
+    -------
+    gain : float
+
     Examples
     --------
     >>> from sklearn_dl.nn import gain

@@ -56,7 +56,22 @@ def squared_error(pred: Tensor, target: Tensor) -> Tensor:
 
 
 def absolute_error(pred: Tensor, target: Tensor) -> Tensor:
-    """abs(pred - target), averaged over the outputs; parameters as in `squared_error`."""
+    """abs(pred - target), averaged over the outputs.
+
+    Parameters
+    ----------
+    pred, target : Tensor of shape (n_samples,) or (n_samples, n_outputs)
+        Of one shape.
+
+    Returns
+    -------
+    losses : Tensor of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
     check_same_shape("absolute_error", pred, target)
     return _mean_over_outputs(F.l1_loss(pred, target, reduction="none"))
 

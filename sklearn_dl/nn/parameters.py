@@ -31,7 +31,16 @@ def split_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Paramete
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trained values in `module`; shared ones count once."""
+    """Number of values that training changes; shared ones count once.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    n_parameters : int
+    """
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 

@@ -16,6 +16,7 @@ from sklearn_dl._base.batches import Batch, Rows, RowsOnDemand, Stream, raw_batc
 from sklearn_dl._base.inputs import Array, column_moments, merge_equal_rows, row_blocks
 from sklearn_dl._base.vocabulary import TrainingParameters
 
+_MOST_ROWS_TO_MERGE = 256  # on so few rows, repeating a row and weighting it is the same to the last bit
 _MOST_BYTES_IN_MEMORY = 2 << 30  # larger X stays where it is and is converted block by block
 
 
@@ -61,17 +62,15 @@ class RowReader(TrainingParameters):
             self._learn_y(y, weight, classes)
         y = self._encode_y(y)
         weight = weight * self._class_weights(y, weight)
-        if len(y) <= self.batch_size:
+        if len(y) <= _MOST_ROWS_TO_MERGE:
             X, y, weight = merge_equal_rows(X, y, weight)
         if not resume:
             self._learn_scales((X[rows], weight[rows]) for rows in row_blocks(X))
         weight *= len(y) / weight.sum()
         if not self.early_stopping:
             return self._to_rows(X, y, weight), None
-        train, valid = self._split(y, seed)
-        return self._to_rows(X[train], y[train], weight[train]), self._to_rows(
-            X[valid], y[valid], weight[valid]
-        )
+        train, valid = (self._to_rows(X[part], y[part], weight[part]) for part in self._split(y, seed))
+        return train, valid
 
     def _read_stream(
         self, source: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int

@@ -37,8 +37,8 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         "n_iter_": ("int", "Epochs trained."),
         "history_": (
             "list of dict",
-            "A row an epoch: epoch, train_loss, lr, dur in seconds, and with early stopping valid_loss and\n"
-            "valid_score.",
+            "A row an epoch: epoch, train_loss, lr, dur in seconds, and with early stopping valid_loss "
+            "and valid_score.",
         ),
         "loss_curve_": ("list of float", "Training loss of each epoch; of standardised targets where real."),
         "validation_scores_": (
@@ -168,7 +168,7 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         states = [copy.deepcopy(part.state_dict()) for part in parts]
         try:
             return self._train(resume, *args, **kwargs)
-        except Exception:
+        except BaseException:
             self.__dict__ = before
             for part, state in zip(parts, states, strict=True):
                 part.load_state_dict(state)
@@ -288,7 +288,7 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         except RuntimeError as error:
             raise ValueError(
                 f"{type(self).__name__}: the saved weights do not fit the module that the parameters "
-                f"describe. Was the module's class changed since? {error}"
+                f"describe. Was a parameter set after fit, or the module's class changed? {error}"
             ) from error
         net._set_training(False)
         net.remember(self.history_)

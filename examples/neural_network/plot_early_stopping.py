@@ -15,6 +15,7 @@ from sklearn.datasets import make_moons
 from sklearn.model_selection import train_test_split
 
 from sklearn_dl.neural_network import MLPClassifier
+from sklearn_dl.plotting import TrainingDisplay
 
 X, y = make_moons(n_samples=600, noise=0.4, random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, random_state=0)
@@ -33,13 +34,8 @@ print(f"stopped:    {stopped.n_iter_} epochs, best {stopped.best_epoch_}, ", end
 print(f"test accuracy {stopped.score(X_test, y_test):.3f}")
 
 # %%
-# ``history_`` has a row for each epoch. The training loss falls on, the loss on held-out rows turns.
+# The training loss falls on, the loss on held-out rows turns. The dotted line marks the epoch whose weights
+# were kept.
 
-fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-epochs = [row["epoch"] for row in stopped.history_]
-ax.plot(epochs, stopped.loss_curve_, label="training rows")
-ax.plot(epochs, [row["valid_loss"] for row in stopped.history_], label="held-out rows")
-ax.axvline(stopped.best_epoch_, color="black", linestyle=":", label="weights kept")
-ax.set(xlabel="epoch", ylabel="cross-entropy")
-ax.legend()
+TrainingDisplay.from_estimator(stopped, panels=["loss", "score"])
 plt.show()

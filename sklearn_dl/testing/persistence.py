@@ -83,8 +83,8 @@ def check_clone_keeps_parameters_and_drops_state(estimator: BaseEstimator, make_
     data = example(make_data)
     model = fitted(estimator, data)
     copied = clone(model)
-    for key, value in model.get_params(deep=False).items():
-        other = copied.get_params(deep=False)[key]
+    for key, value in estimator.get_params(deep=False).items():
+        other = clone(estimator).get_params(deep=False)[key]
         if type(other) is not type(value) or repr(other) != repr(value):
             raise AssertionError(f"the parameter {key} was {value!r} and became {other!r}.")
     left = [key for key in vars(copied) if key.endswith("_")]

@@ -1,5 +1,6 @@
 """The same random_state gives the same bits, and nobody else's random numbers are touched."""
 
+import contextlib
 import random
 import sys
 import threading
@@ -68,11 +69,12 @@ def check_global_random_state_is_untouched(
     if has_parameter(model, "random_state"):
         model.set_params(random_state=random_state)
     model.fit(**data)  # Imports what is imported late, so that torch's state can be read before and after.
-    start = _global_random_states()
-    model.fit(**data)
-    after_fit = _global_random_states()
-    outputs(model, data["X"])
-    after_answers = _global_random_states()
+    with _another_global_random_state():
+        start = _global_random_states()
+        model.fit(**data)
+        after_fit = _global_random_states()
+        outputs(model, data["X"])
+        after_answers = _global_random_states()
     for step, before, after in (("fit", start, after_fit), ("predict", after_fit, after_answers)):
         touched = [library for library in before if not same(after[library], before[library])]
         if touched:
@@ -121,6 +123,23 @@ def _other(data: Data) -> Data:
     if isinstance(y, np.ndarray) and y.dtype.kind == "i":
         other["y"] = np.array([f"label {code}" for code in y])
     return other
+
+
+@contextlib.contextmanager
+def _another_global_random_state() -> Iterator[None]:
+    """A state that no constant seed gives, so that seeding anew is a change; undone on leaving."""
+    before = random.getstate(), np.random.get_state()
+    random.random()
+    np.random.random()
+    torch = sys.modules.get("torch")
+    with torch.random.fork_rng() if torch else contextlib.nullcontext():
+        if torch:
+            torch.rand(1)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
 
 
 def _global_random_states() -> dict[str, Any]:

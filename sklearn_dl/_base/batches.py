@@ -82,18 +82,29 @@ class RowsOnDemand(Rows):
     Parameters
     ----------
     X : ndarray or CSR of shape (n_samples, ...)
-    y : Tensor of shape (n_samples, ...)
-    weight : Tensor of shape (n_samples,) or None
+    index : ndarray of int, shape (n_rows,)
+        The rows of X that belong, in order.
+    y : Tensor of shape (n_rows, ...)
+    weight : Tensor of shape (n_rows,) or None
     convert : callable
         Takes rows of X, returns them as a tensor on the device.
     """
 
-    def __init__(self, X: Any, y: Tensor, weight: Tensor | None, convert: Callable[[Any], Tensor]) -> None:
+    def __init__(
+        self,
+        X: Any,
+        index: np.ndarray,
+        y: Tensor,
+        weight: Tensor | None,
+        convert: Callable[[Any], Tensor],
+    ) -> None:
         super().__init__(X, y, weight)
-        self.convert = convert
+        self.index, self.convert = index, convert
 
     def _take_X(self, index: Tensor) -> Tensor:
-        rows, place = np.unique(index.cpu().numpy(), return_inverse=True)  # files are read in order
+        rows, place = np.unique(
+            self.index[index.cpu().numpy()], return_inverse=True
+        )  # files are read in order
         return self.convert(self.X[rows])[torch.from_numpy(place)]
 
 
@@ -154,10 +165,13 @@ def raw_batches(
                 "A stream must give pairs (X, y) or triples (X, y, sample_weight); "
                 f"got a {type(batch).__name__}."
             )
-        X, y = np.asarray(batch[0]), np.asarray(batch[1])
-        if len(X) != len(y):
-            raise ValueError(f"A stream gave a batch of {len(X)} rows X and {len(y)} targets y.")
-        yield X, y, np.asarray(batch[2]) if len(batch) == 3 else None
+        X, y, *weight = [np.asarray(part) for part in batch]
+        if X.ndim == 0 or y.ndim == 0 or any(len(part) != len(X) for part in (y, *weight)):
+            raise ValueError(
+                "A stream must give batches of equally many rows X, targets y and weights; "
+                f"got shapes {[part.shape for part in (X, y, *weight)]}."
+            )
+        yield X, y, weight[0] if weight else None
 
 
 def _sizes(n_rows: int, size: int) -> list[int]:

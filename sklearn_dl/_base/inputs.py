@@ -17,7 +17,7 @@ class TableInput:
     """X is a table of shape (n_samples, n_features): array, data frame, memmap or CSR."""
 
     def _read_X(self, X: Any, *, reset: bool) -> Array:
-        return validate_data(self, X, reset=reset, dtype="numeric", accept_sparse="csr")
+        return _read_numbers(self, X, reset=reset)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
@@ -29,7 +29,7 @@ class ArrayInput:
     """X has shape (n_samples, ...): a table, images, series or token ids, whatever the module takes."""
 
     def _read_X(self, X: Any, *, reset: bool) -> Array:
-        X = validate_data(self, X, reset=reset, dtype="numeric", accept_sparse="csr", allow_nd=True)
+        X = _read_numbers(self, X, reset=reset, allow_nd=True)
         fitted_shape = X.shape[1:] if reset else tuple(vars(self)["_sample_shape"])
         if X.shape[1:] != fitted_shape:
             raise ValueError(
@@ -45,11 +45,26 @@ class ArrayInput:
         return tags
 
 
-def row_blocks(X: Array) -> Iterator[slice]:
-    """Slices of rows that hold about 4 MB in float64 each, in order."""
-    width = max(1, int(np.prod(X.shape[1:])))
-    n_rows = max(1, _BLOCK_BYTES // (8 * width))
-    return (slice(start, start + n_rows) for start in range(0, X.shape[0], n_rows))
+def on_host(data: Any) -> Any:
+    """A torch tensor without its graph and device, which numpy cannot read; anything else as it is."""
+    return data.detach().cpu() if hasattr(data, "detach") else data
+
+
+def _read_numbers(estimator: Any, X: Any, **options: Any) -> Array:
+    X = validate_data(estimator, on_host(X), dtype="numeric", accept_sparse="csr", **options)
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{type(estimator).__name__}: X must hold real numbers; got dtype {X.dtype}. "
+            "Encode other columns first, e.g. by sklearn.compose.ColumnTransformer."
+        )
+    return X
+
+
+def row_blocks(X: Array, n_rows: int | None = None) -> Iterator[slice]:
+    """Slices of the first `n_rows` rows, all by default, that hold about 4 MB in float64 each, in order."""
+    step = max(1, _BLOCK_BYTES // (8 * max(1, int(np.prod(X.shape[1:])))))
+    stop = X.shape[0] if n_rows is None else n_rows
+    return (slice(start, min(start + step, stop)) for start in range(0, stop, step))
 
 
 def column_moments(blocks: Iterable[tuple[Array, np.ndarray | None]]) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +91,8 @@ def column_moments(blocks: Iterable[tuple[Array, np.ndarray | None]]) -> tuple[n
     if scaler is None:
         raise ValueError("There are no rows to learn from.")
     mean = scaler.mean_ if scaler.with_mean else np.zeros_like(scaler.scale_)
+    if not (np.isfinite(mean).all() and np.isfinite(scaler.scale_).all()):
+        raise ValueError("The variance of the values is beyond float64. Divide them by a constant first.")
     return mean.reshape(shape), scaler.scale_.reshape(shape)
 
 

@@ -32,6 +32,8 @@ def make_optimizer(
     where the optimizer has them.
     """
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    if issubclass(optimizer_class, torch.optim.LBFGS):
+        raise ValueError("optimizer must step once a batch; LBFGS calls the loss several times a step.")
     known = inspect.signature(optimizer_class).parameters
     options: dict[str, Any] = {"lr": lr}
     if "fused" in known:

@@ -42,7 +42,7 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return above and below and math.isfinite(value)
+        return above and below and abs(value) < math.inf
 
 
 PositiveInt = Annotated[int, Interval("an int above 0", low=1)]
@@ -103,6 +103,8 @@ class Estimator(BaseEstimator):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            raise TypeError(f"{cls.__name__} must declare its parameters as fields, not in __init__.")
         own = _own_fields(cls)
         inherited: dict[str, Field] = {}
         for parent in cls.__mro__[1:]:
@@ -141,6 +143,9 @@ def _own_fields(cls: type) -> dict[str, Field]:
             field.name, field.hint = name, hint
             fields[name] = field
             delattr(cls, name)
+    for name, value in vars(cls).items():
+        if isinstance(value, Field):
+            raise TypeError(f"{cls.__name__}.{name} needs a type: {name}: <type> = param(...).")
     return fields
 
 
@@ -210,7 +215,7 @@ def _fits_one(value: Any, hint: Any) -> bool:
         kind, interval = get_args(hint)
         return _is_number(value, kind) and value in interval
     if origin is Literal:
-        return any(type(value) is type(choice) and value == choice for choice in get_args(hint))
+        return any(isinstance(value, type(choice)) and value == choice for choice in get_args(hint))
     if origin is tuple:
         return _is_sequence(value) and all(_fits(item, get_args(hint)[0]) for item in value)
     if origin is type:
@@ -230,7 +235,9 @@ def _is_number(value: Any, kind: type) -> bool:
 
 
 def _is_sequence(value: Any) -> bool:
-    return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _describe(hint: Any) -> str:

@@ -41,9 +41,9 @@ class RowReader(TrainingParameters):
         """Targets as the criterion takes them."""
         raise NotImplementedError
 
-    def _class_weights(self, y: np.ndarray, weight: np.ndarray) -> Any:
-        """Factors on the weights of rows, from their encoded classes."""
-        return 1.0
+    def _class_factors(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
+        """Factor on the weights of each class, from encoded targets; None for no factors."""
+        return None
 
     def _read_rows(
         self, X: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
@@ -52,25 +52,33 @@ class RowReader(TrainingParameters):
         X = self._read_X(X, reset=not resume)
         y = self._read_y(y, X)
         check_consistent_length(X, y)
-        weight = np.ones(X.shape[0])
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.all():
-            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+        weight = self._read_weight(sample_weight, X)
+        index = np.flatnonzero(weight)  # rows of weight 0 are no rows
+        y, weight = y[index], weight[index]
         if not resume:
             self._sample_shape = tuple(X.shape[1:])
             self._learn_y(y, weight, classes)
         y = self._encode_y(y)
-        weight = weight * self._class_weights(y, weight)
+        factors = self._class_factors(y, weight)
+        weight = weight if factors is None else weight * factors[y]
         if len(y) <= _MOST_ROWS_TO_MERGE:
-            X, y, weight = merge_equal_rows(X, y, weight)
+            X, y, weight = merge_equal_rows(X[index], y, weight)
+            index = np.arange(len(y))
         if not resume:
-            self._learn_scales((X[rows], weight[rows]) for rows in row_blocks(X))
+            every = len(index) == X.shape[0]
+            blocks = row_blocks(X, len(index))
+            self._learn_scales((X[rows if every else index[rows]], weight[rows]) for rows in blocks)
         weight *= len(y) / weight.sum()
         if not self.early_stopping:
-            return self._to_rows(X, y, weight), None
-        train, valid = (self._to_rows(X[part], y[part], weight[part]) for part in self._split(y, seed))
+            return self._to_rows(X, index, y, weight), None
+        parts = self._split(y, seed)
+        train, valid = (self._to_rows(X, index[part], y[part], weight[part]) for part in parts)
         return train, valid
+
+    def _read_weight(self, sample_weight: Any, X: Array) -> np.ndarray:
+        if sample_weight is None:
+            return np.ones(X.shape[0])
+        return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
     def _read_stream(
         self, source: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
@@ -92,30 +100,30 @@ class RowReader(TrainingParameters):
         def blocks() -> Iterator[tuple[Array, np.ndarray]]:
             for X, y, weight in raw_batches(source, self.batch_size):
                 X = self._read_X(X, reset=not resume and not targets)
-                weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+                if not targets and not resume:
+                    self._sample_shape = tuple(X.shape[1:])
                 targets.append(self._read_y(y, X))
-                weights.append(weight)
-                yield X, weight
+                weights.append(self._read_weight(weight, X))
+                yield X, weights[-1]
 
         def encode(X: Any, y: np.ndarray, weight: np.ndarray | None) -> Batch:
-            y = self._encode_y(self._read_y(y, X))
-            weight = np.ones(len(y)) if weight is None else weight
-            weight = weight * self._class_weights(y, weight) / mean_weight
-            return Batch(
-                self._tensor(self._read_X(X, reset=False)), self._tensor_y(y), self._tensor_y(weight)
-            )
+            X, y = self._read_X(X, reset=False), self._encode_y(self._read_y(y, X))
+            weight = self._read_weight(weight, X) / mean_weight
+            weight = weight if factors is None else weight * factors[y]
+            return Batch(self._tensor(X), self._tensor_y(y), self._tensor_y(weight))
 
         passing = blocks()
         if not resume:
-            first = next(raw_batches(source, self.batch_size))[0]
-            self._sample_shape = tuple(first.shape[1:])
             self._learn_scales(passing)
         deque(passing, maxlen=0)  # what the scales have left unread
+        if not targets:
+            raise ValueError(f"{type(self).__name__}: X is a stream that gives no rows.")
         all_targets, all_weights = np.concatenate(targets), np.concatenate(weights)
         if not resume:
             self._learn_y(all_targets, all_weights, classes)
-        all_weights = all_weights * self._class_weights(self._encode_y(all_targets), all_weights)
-        mean_weight = all_weights.mean()
+        encoded = self._encode_y(all_targets)
+        factors = self._class_factors(encoded, all_weights)
+        mean_weight = np.mean(all_weights if factors is None else all_weights * factors[encoded])
         return Stream(source, encode), None
 
     def _learn_scales(self, blocks: Iterable[tuple[Array, np.ndarray]]) -> None:
@@ -126,7 +134,7 @@ class RowReader(TrainingParameters):
 
     def _split(self, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of training and validation rows, by class where every class has rows for both."""
-        n_valid = max(1, round(self.validation_fraction * len(y)))
+        n_valid = min(max(1, round(self.validation_fraction * len(y))), len(y) - 1)
         if len(y) < 2:
             raise ValueError(
                 f"{type(self).__name__}: early_stopping needs at least 2 rows, to hold some out; "
@@ -140,19 +148,26 @@ class RowReader(TrainingParameters):
                 stratify = y
         return train_test_split(np.arange(len(y)), test_size=n_valid, random_state=seed, stratify=stratify)
 
-    def _to_rows(self, X: Array, y: np.ndarray, weight: np.ndarray) -> Rows:
-        """Rows in memory if X is dense and of moderate size, else read on demand."""
+    def _to_rows(self, X: Array, index: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Rows:
+        """The indexed rows of X: in memory if X is dense and of moderate size, else read on demand."""
         weights = None if np.all(weight == 1.0) else self._tensor_y(weight)
         if sparse.issparse(X) or X.size * self._dtype.itemsize > _MOST_BYTES_IN_MEMORY:
-            return RowsOnDemand(X, self._tensor_y(y), weights, self._tensor)
-        return Rows(self._tensor(X), self._tensor_y(y), weights)
+            return RowsOnDemand(X, index, self._tensor_y(y), weights, self._tensor)
+        return Rows(self._tensor(X if len(index) == len(X) else X[index]), self._tensor_y(y), weights)
 
     def _tensor(self, X: Array) -> Tensor:
         """Standardised rows on the device."""
         scaled = np.empty(X.shape, dtype=self._dtype)
-        for rows in row_blocks(X):
-            block = X[rows].toarray() if sparse.issparse(X) else X[rows]
-            scaled[rows] = block if self._x_mean is None else (block - self._x_mean) / self._x_scale
+        try:
+            with np.errstate(over="raise"):
+                for rows in row_blocks(X):
+                    block = X[rows].toarray() if sparse.issparse(X) else X[rows]
+                    scaled[rows] = block if self._x_mean is None else (block - self._x_mean) / self._x_scale
+        except FloatingPointError as error:
+            raise ValueError(
+                f"{type(self).__name__}: X holds values beyond {scaled.dtype}. "
+                'Set standardize=True or precision="float64".'
+            ) from error
         return torch.from_numpy(scaled).to(self._device)
 
     def _tensor_y(self, y: np.ndarray) -> Tensor:
@@ -162,4 +177,4 @@ class RowReader(TrainingParameters):
 
     @property
     def _dtype(self) -> np.dtype:
-        return np.dtype(np.float64 if self.precision == "float64" else np.float32)
+        return np.dtype(np.float64 if self._fit_params["precision"] == "float64" else np.float32)

@@ -44,11 +44,16 @@ def isolated_randomness(seed: int, device: torch.device) -> Iterator[torch.Gener
     cuda = [device] if device.type == "cuda" else []
     with _global_streams, torch.random.fork_rng(devices=cuda):
         numpy_state, python_state = np.random.get_state(), random.getstate()
+        mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
         try:
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
+            if device.type != "cpu":
+                getattr(torch, device.type).manual_seed(seed)
             np.random.seed(seed)
             random.seed(seed)
             yield torch.Generator().manual_seed(seed)
         finally:
             np.random.set_state(numpy_state)
             random.setstate(python_state)
+            if mps_state is not None:
+                torch.mps.set_rng_state(mps_state)

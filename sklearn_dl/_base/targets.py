@@ -8,6 +8,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
+from sklearn_dl._base.inputs import on_host
+
 
 def read_class_labels(y: Any, owner: str) -> np.ndarray:
     """Labels of shape (n_samples,); where a row has several, 0 and 1 of shape (n_samples, n_labels).
@@ -17,7 +19,7 @@ def read_class_labels(y: Any, owner: str) -> np.ndarray:
     ValueError
         If y is missing, holds NaN or real values, or has a shape that stands for no labels.
     """
-    _require(y, owner)
+    y = _given(y, owner)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         return check_array(y, accept_sparse=False, dtype=np.int64, input_name="y")
@@ -38,6 +40,8 @@ def encode_classes(y: np.ndarray, classes: np.ndarray, owner: str) -> np.ndarray
     ValueError
         If y holds a label outside `classes`.
     """
+    if y.ndim != 1:
+        raise ValueError(f"{owner} was fitted on one label a row; y has shape {y.shape}.")
     index = np.searchsorted(classes, y)
     index[index == len(classes)] = 0
     unknown = classes[index] != y
@@ -59,7 +63,7 @@ def read_real_values(y: Any, owner: str) -> np.ndarray:
     ValueError
         If y is missing, not numeric, or holds NaN or infinity.
     """
-    _require(y, owner)
+    y = _given(y, owner)
     y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", force_writeable=False)
     if y.ndim > 2:
         raise ValueError(f"{owner}: y must have shape (n_samples,) or (n_samples, n_targets); got {y.shape}.")
@@ -82,9 +86,10 @@ def require_two_classes(classes: np.ndarray, owner: str) -> None:
         )
 
 
-def _require(y: Any, owner: str) -> None:
+def _given(y: Any, owner: str) -> Any:
     if y is None:
         raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
+    return on_host(y)
 
 
 def _few(values: np.ndarray) -> str:

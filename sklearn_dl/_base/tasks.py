@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +12,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from sklearn.utils.validation import check_array, check_is_fitted
+from torch import Tensor, nn
 
 from sklearn_dl._base.batches import Batch, Rows
 from sklearn_dl._base.criterion import RowLoss, class_probabilities, make_criterion
@@ -45,7 +46,6 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
     _attributes = {
         "classes_": ("ndarray of shape (n_classes,)", "Labels seen in ``fit``, sorted."),
     }
-    _average = "probabilities"
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable class of each row.
@@ -109,36 +109,44 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         self._n_outputs = len(self.classes_)
 
     def _encode_y(self, y: np.ndarray) -> np.ndarray:
-        return (
-            y.astype(np.float64)
-            if self._multilabel
-            else encode_classes(y, self.classes_, type(self).__name__)
-        )
+        if not self._multilabel:
+            return encode_classes(y, self.classes_, type(self).__name__)
+        if y.ndim != 2 or y.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"{type(self).__name__} was fitted on {len(self.classes_)} labels a row; "
+                f"y has shape {y.shape}."
+            )
+        return y.astype(np.float64)
 
-    def _class_weights(self, y: np.ndarray, weight: np.ndarray) -> Any:
+    def _class_factors(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         if self.class_weight is None:
-            return 1.0
+            return None
         if self._multilabel:
             raise ValueError(
                 f"{type(self).__name__}: class_weight must be None where rows have several labels."
             )
-        if isinstance(self.class_weight, dict) and (
-            unknown := set(self.class_weight) - set(self.classes_.tolist())
-        ):
-            raise ValueError(
-                f"{type(self).__name__}: class_weight must name classes of y, {self.classes_.tolist()}; "
-                f"got {sorted(unknown, key=str)}."
-            )
-        labels = self.classes_[y]
-        present = np.unique(labels)
         factors = np.ones(len(self.classes_))
-        weights = compute_class_weight(self.class_weight, classes=present, y=labels, sample_weight=weight)
-        factors[np.searchsorted(self.classes_, present)] = weights
-        return factors[y]
+        if self.class_weight == "balanced":
+            present = np.unique(y)
+            factors[present] = compute_class_weight("balanced", classes=present, y=y, sample_weight=weight)
+            return factors
+        for label, factor in self.class_weight.items():
+            place = np.flatnonzero(self.classes_ == label)
+            if not len(place) or not isinstance(factor, Real) or not 0 <= float(factor) < np.inf:
+                raise ValueError(
+                    f"{type(self).__name__}: class_weight must map classes of y, {self.classes_.tolist()}, "
+                    f"to finite numbers of at least 0; got {{{label!r}: {factor!r}}}."
+                )
+            factors[place] = factor
+        return factors
 
     def _make_criterion(self) -> RowLoss:
         loss = "binary_log_loss" if self._multilabel and self.loss == "log_loss" else self.loss
         return make_criterion(loss, label_smoothing=self.label_smoothing)
+
+    def _averaged_kind(self) -> Literal["mean", "probabilities"]:
+        softmax = self.loss == "log_loss" or self.loss is nn.CrossEntropyLoss
+        return "probabilities" if softmax and not self._multilabel else "mean"
 
     def _predict_encoded(self, logits: Tensor) -> np.ndarray:
         if self._multilabel:
@@ -146,7 +154,7 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         return logits.argmax(1).numpy()
 
     def _probabilities(self, logits: Tensor) -> np.ndarray:
-        return class_probabilities(logits, self.net_.criterion_, multilabel=self._multilabel).numpy()
+        return class_probabilities(logits, self._net.criterion_, multilabel=self._multilabel).numpy()
 
     def _score_rows(self, rows: Rows) -> float:
         predicted = self._predict_encoded(self._net.forward(rows))
@@ -290,10 +298,17 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         rows : ndarray of shape (n_samples, ...)
             In the units of the training rows.
         """
-        features = torch.from_numpy(np.asarray(X, dtype=self._dtype)).to(self._device)
+        check_is_fitted(self)
+        codes = check_array(X, dtype=self._dtype)
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"{type(self).__name__}: X must have the {self._n_features_out} features that transform "
+                f"gives; got shape {codes.shape}."
+            )
+        decode: Callable[[Tensor], Tensor] = self.module_.decode  # type: ignore[assignment]
         with torch.inference_mode():
-            decode: Callable[[Tensor], Tensor] = self.module_.decode  # type: ignore[assignment]
-            rows = decode(features).double().cpu().numpy().reshape(-1, *self._sample_shape)
+            rows = decode(torch.from_numpy(codes).to(self._device)).double().cpu().numpy()
+        rows = rows.reshape(-1, *self._sample_shape)
         return rows if self._x_mean is None else rows * self._x_scale + self._x_mean
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -335,8 +350,18 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         return outputs.numpy()
 
     def _score_rows(self, rows: Rows) -> float:
-        given_back = self._shaped(self._net.forward(rows))
-        return float(r2_score(rows.X.flatten(1).cpu(), given_back.cpu(), multioutput="variance_weighted"))
+        batches = list(rows.batches(self.batch_size))
+        given = torch.cat([self._shaped(self._net.forward(Rows(batch.X, batch.y))) for batch in batches])
+        true = torch.cat([batch.X.flatten(1) for batch in batches])
+        return float(r2_score(true.cpu(), given.cpu(), multioutput="variance_weighted"))
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if self.n_members > 1:
+            raise ValueError(
+                f"{type(self).__name__}: n_members must be 1, since the features of several networks differ; "
+                f"got {self.n_members}."
+            )
 
     @property
     def _n_features_out(self) -> int:

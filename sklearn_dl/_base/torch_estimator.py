@@ -3,14 +3,14 @@
 import copy
 import warnings
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_dl._base.batches import Batch, Rows, Stream, is_stream, raw_batches
+from sklearn_dl._base.batches import Batch, Rows, is_stream, raw_batches
 from sklearn_dl._base.criterion import RowLoss
 from sklearn_dl._base.devices import resolve_device
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -19,7 +19,6 @@ from sklearn_dl._base.seeding import draw_seed, isolated_randomness
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.nn import Backprop, Ensemble, count_parameters
 
-_HISTORY_LENGTH = 10_000  # epochs kept; partial_fit may run for months
 _FEWEST_ROWS = 8  # a prediction runs on, so that a row's result does not depend on its company
 _PREDICTION_VALUES = 1 << 20  # values of X a block of predictions holds
 
@@ -54,7 +53,6 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         "net_": ("skorch.NeuralNet", "The net that trained it, with all that skorch offers."),
     }
 
-    _average: ClassVar[Literal["mean", "probabilities"]] = "mean"  # of the outputs of several members
     _partially_fitted = False
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TorchEstimator":
@@ -114,7 +112,7 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
     def validation_scores_(self) -> list[float] | None:
         """Score on the held-out rows after each epoch (accuracy or R2); None without early stopping."""
         check_is_fitted(self)
-        return [row["valid_score"] for row in self.history_] if self.early_stopping else None
+        return [row["valid_score"] for row in self.history_ if "valid_score" in row] or None
 
     def __sklearn_is_fitted__(self) -> bool:
         return "history_" in vars(self)
@@ -148,6 +146,10 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
     def _make_criterion(self) -> RowLoss:
         raise NotImplementedError
 
+    def _averaged_kind(self) -> Literal["mean", "probabilities"]:
+        """What of the outputs of several members is averaged."""
+        return "mean"
+
     def _score_rows(self, rows: Rows) -> float:
         """Score of the module on encoded rows."""
         raise NotImplementedError
@@ -163,15 +165,14 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
 
     def _safely(self, resume: bool, *args: Any, **kwargs: Any) -> "TorchEstimator":
         """Train; after an error put everything back as it was."""
+        put_net_back = self.net_.checkpoint() if resume else None
         before = self.__dict__.copy()
-        parts = [self.net_.module_, self.net_.optimizer_] if resume else []
-        states = [copy.deepcopy(part.state_dict()) for part in parts]
         try:
             return self._train(resume, *args, **kwargs)
         except BaseException:
             self.__dict__ = before
-            for part, state in zip(parts, states, strict=True):
-                part.load_state_dict(state)
+            if put_net_back is not None:
+                put_net_back()
             raise
 
     @with_callbacks
@@ -187,16 +188,16 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         classes: Any = None,
     ) -> "TorchEstimator":
         self._check_params()
-        device = resolve_device(self.device, type(self).__name__)
-        seed = draw_seed(self.random_state) + (self.n_iter_ if resume else 0)
-        with isolated_randomness(seed, device) as generator:
-            if not resume:
-                self._device = device
+        seed = draw_seed(self.random_state)
+        if not resume:
+            self._device = resolve_device(self.device, type(self).__name__)
+            self._fit_params = self.get_params(deep=False)
+        n_done = self.n_iter_ if resume else 0
+        with isolated_randomness(seed + n_done, self._device) as generator:
             read = self._read_stream if is_stream(X) else self._read_rows
             train, valid = read(X, y, sample_weight, resume=resume, classes=classes, seed=seed)
             if not resume:
                 self._net = self._make_net()
-            self._check_batch_norm(train)
             data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             tasks = EpochTasks(self, data, n_epochs, self._record_training)
             self._net.train(
@@ -207,45 +208,36 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         return self
 
     def _record_training(self) -> dict[str, Any]:
-        """Fitted attributes, from the history of the net."""
+        """Fitted attributes, from the history of the net; the best epoch is that of the last training."""
         names = ("epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur")
-        rows = [{name: row[name] for name in names if name in row} for row in self._net.history]
-        rows = [row for row in rows if "lr" in row]  # an interrupted epoch is not a whole one
-        losses = [row.get("valid_loss", row["train_loss"]) for row in rows]
+        rows = [{name: row[name] for name in names if name in row} for row in self._net.whole_epochs()]
+        losses = {row["epoch"]: row.get("valid_loss", row["train_loss"]) for row in rows}
+        last = [epoch for epoch in losses if epoch > self._net.first_epoch_]
+        best_epoch = min(last, key=losses.__getitem__, default=0)
         return {
-            "history_": rows[-_HISTORY_LENGTH:],
-            "n_iter_": len(rows),
-            "best_loss_": min(losses, default=np.inf),
-            "best_epoch_": int(np.argmin(losses)) + 1 if losses else 0,
+            "history_": rows,
+            "n_iter_": rows[-1]["epoch"] if rows else 0,
+            "best_loss_": losses.get(best_epoch, np.inf),
+            "best_epoch_": best_epoch,
         }
 
     # -- the net, and the state it is rebuilt from
 
     def _make_net(self) -> TrainingNet:
         members = [self._build_module(self._sample_shape, self._n_outputs) for _ in range(self.n_members)]
-        module = members[0] if self.n_members == 1 else Ensemble(members, average=self._average)
-        if self.precision == "float64":
-            module.double()
-        return TrainingNet(
-            module.to(self._device), owner=self, criterion=self._make_criterion(), device=self._device
-        )
+        module = members[0] if self.n_members == 1 else Ensemble(members, average=self._averaged_kind())
+        dtype = torch.float64 if self._dtype == np.float64 else torch.float32
+        module.to(self._device, dtype)
+        criterion = self._make_criterion().to(self._device, dtype)
+        return TrainingNet(module, owner=self, criterion=criterion, device=self._device)
 
     def _closed_form_gradients(self, module: nn.Module) -> Backprop | None:
         """Gradients in closed form, if loss and module have them."""
-        is_plain = type(self)._loss is TorchEstimator._loss and self.precision != "bf16"
+        is_plain = type(self)._loss is TorchEstimator._loss and self._fit_params["precision"] != "bf16"
         if not is_plain or not Backprop.supports(module):
             return None
         criterion = self._net.criterion_
         return Backprop(module, criterion.loss if isinstance(self.loss, str) else criterion)
-
-    def _check_batch_norm(self, rows: Rows | Stream) -> None:
-        if isinstance(rows, Rows) and len(rows) == 1:
-            norms = nn.modules.batchnorm._BatchNorm
-            if any(isinstance(layer, norms) for layer in self._net.module_.modules()):
-                raise ValueError(
-                    f"{type(self).__name__}: batch norm needs at least 2 distinct rows; got n_samples=1. "
-                    "Use layer norm, or more rows."
-                )
 
     def __getstate__(self) -> dict[str, Any]:
         """Parameters and arrays: the weights as numpy arrays in place of the net."""
@@ -253,24 +245,18 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         net = state.pop("_net", None)
         state.pop("_device", None)
         if net is not None:
-            state["_weights"] = _arrays(net.module_.state_dict())
-            moments = net.optimizer_.state_dict()["state"].values()
             goes_on = self.warm_start or self._partially_fitted
-            state["_optimizer_state"] = [_arrays(row) for row in moments] if goes_on else None
+            state["_weights"] = net.arrays(with_optimizer=goes_on)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        missing = [name for name in self._fields if name not in state]
-        if missing and "history_" not in state:
-            raise ValueError(
-                f"This is no saved {type(self).__name__}: it lacks the parameters {', '.join(missing)}."
-            )
-        for name in missing:  # saved before this parameter existed
-            state[name] = self._fields[name].default
-        super().__setstate__(state)
+        if self._fields and not any(name in state for name in self._fields):
+            raise ValueError(f"This is no saved {type(self).__name__}: it holds none of its parameters.")
+        defaults = {name: field.default for name, field in self._fields.items()}
+        super().__setstate__({**defaults, **state})  # an older file may lack a newer parameter
 
     def _restore_net(self) -> TrainingNet:
-        """Net with the saved weights, on this machine's device."""
+        """Net with the saved weights, built by the parameters of the fit, on this machine's device."""
         try:
             self._device = resolve_device(self.device, type(self).__name__)
         except ValueError:
@@ -279,24 +265,18 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
                 stacklevel=3,
             )
             self._device = torch.device("cpu")
+        as_fitted = copy.copy(self)
+        as_fitted.__dict__.update(self._fit_params, _device=self._device)
         with isolated_randomness(0, self._device):
-            net = self._make_net()
+            net = as_fitted._make_net()
         try:
-            net.module_.load_state_dict(
-                {name: torch.as_tensor(value) for name, value in self._weights.items()}
-            )
+            net.load_arrays(self._weights)
         except RuntimeError as error:
             raise ValueError(
-                f"{type(self).__name__}: the saved weights do not fit the module that the parameters "
-                f"describe. Was a parameter set after fit, or the module's class changed? {error}"
+                f"{type(self).__name__}: the saved weights do not fit the module. "
+                f"Was the module's class changed since? {error}"
             ) from error
-        net._set_training(False)
-        net.remember(self.history_)
-        if self._optimizer_state is not None:
-            moments = [
-                {name: torch.as_tensor(value) for name, value in row.items()} for row in self._optimizer_state
-            ]
-            net.optimizer_.load_state_dict({**net.optimizer_.state_dict(), "state": dict(enumerate(moments))})
+        net.take_up(self, self.history_)
         return net
 
     # -- predictions
@@ -308,12 +288,12 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
     def _forward(self, X: Any, function: Any) -> np.ndarray:
         check_is_fitted(self)
         outputs = []
-        with torch.inference_mode(), self.net_._autocast():
+        with torch.inference_mode(), self.net_.in_words(), self.net_.autocast():
             for rows in self._prediction_blocks(X):
                 # Below four rows the matrix product takes another path and rounds differently.
                 padding = rows[-1:].expand(max(0, _FEWEST_ROWS - len(rows)), *rows.shape[1:])
                 given = self._shaped(function(torch.cat([rows, padding]) if len(padding) else rows))
-                outputs.append(_array(given[: len(rows)]).astype(np.float64))
+                outputs.append(given[: len(rows)].double().cpu().numpy())
         return np.concatenate(outputs)
 
     def _prediction_blocks(self, X: Any) -> Iterator[Tensor]:
@@ -330,14 +310,3 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         """Rows without targets, for the skorch net's own ``predict`` and ``forward``."""
         X = self._tensor(self._read_X(X, reset=False))
         return Rows(X, torch.zeros(len(X), device=X.device))
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    """Copy as numpy array; bfloat16, which numpy lacks, becomes float32."""
-    tensor = tensor.detach()
-    tensor = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
-    return tensor.cpu().numpy().copy()
-
-
-def _arrays(tensors: Any) -> dict[str, np.ndarray]:
-    return {name: _array(value) for name, value in tensors.items()}

@@ -1,15 +1,17 @@
 """The training of a torch module, as a skorch net: epochs, steps, schedule, early stopping, history."""
 
+import copy
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from skorch import NeuralNet
-from skorch.callbacks import Callback, PassthroughScoring
+from skorch.callbacks import Callback, LRScheduler
 from skorch.history import History
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -18,6 +20,9 @@ from sklearn_dl._base.batches import Batch, Rows, Stream
 from sklearn_dl._base.optimizers import make_optimizer
 from sklearn_dl._base.progress import EpochTasks
 from sklearn_dl._base.schedules import lr_factor
+from sklearn_dl.nn import Ensemble
+
+_HISTORY_LENGTH = 10_000  # epochs remembered; partial_fit may run for months
 
 
 class DivergenceError(ArithmeticError):
@@ -50,16 +55,20 @@ class TrainingNet(NeuralNet):
             max_epochs=owner.max_epochs,
             batch_size=owner.batch_size,
             train_split=None,
-            callbacks=list(owner.callbacks or []),
+            callbacks=_copies(owner.callbacks),
             verbose=owner.verbose,
             device=device,
         )
         self._owner = owner
+        self.first_epoch_ = 0
         self._generator: torch.Generator | None = None
         self._valid: Rows | None = None
         self._tasks: Any = None
+        self._backprop: Any = None
+        self._witness: Batch | None = None  # a batch on which the final weights are tried
         self._average: RunningAverage | None = None
         self._best_state: dict[str, Tensor] | None = None
+        self._raw_state: dict[str, Tensor] | None = None  # not averaged, where the module holds the average
         self._stopped_by = ""
         self.initialize()
 
@@ -121,32 +130,89 @@ class TrainingNet(NeuralNet):
         """
         owner = self._owner
         self._generator, self._valid, self._tasks = generator, valid, tasks
-        self._n_epochs, self._lr_schedule, self._first_epoch = n_epochs, lr_schedule, len(self.history)
+        self._n_epochs, self._lr_schedule, self.first_epoch_ = n_epochs, lr_schedule, self._n_done
         self._lr_scale, self._stalled, self._best_loss, self._stopped_by = 1.0, 0, np.inf, ""
+        self._scale_lr(1.0)
         if owner.ema_decay is not None and self._average is None:
             self._average = RunningAverage(self.module_, owner.ema_decay)
+        if self._raw_state is not None:
+            self.module_.load_state_dict(self._raw_state)
         if owner.compile:
             self.module_.compile()
         try:
-            self.partial_fit(rows)
+            with self.in_words():
+                self.partial_fit(rows)
         finally:
-            best, self._best_state = self._best_state, None
-            self._generator = self._valid = self._tasks = None
+            best, self._best_state, self._raw_state = self._best_state, None, None
+            self._generator = self._valid = self._tasks = self._backprop = None
             self._set_training(False)
+            self.history = History(self.whole_epochs()[-_HISTORY_LENGTH:])
         if self._stopped_by == "user":
             warnings.warn(
-                f"{type(owner).__name__}: interrupted in epoch {len(self.history)}; "
+                f"{type(owner).__name__}: interrupted in epoch {self._n_done + 1}; "
                 "the estimator is fitted with the weights reached so far.",
                 stacklevel=2,
             )
         if best is not None:
             self.module_.load_state_dict(best)
         elif self._average is not None:
+            self._raw_state = _clone(self.module_.state_dict())
             self.module_.load_state_dict(self._average.module.state_dict())
+        if self._witness is not None:
+            witness, self._witness = self._witness, None
+            if not torch.isfinite(self.validation_step(witness)["loss"]):
+                raise self._diverged("loss of the final weights is not finite", self._n_done)
 
-    def remember(self, rows: list[dict[str, Any]]) -> None:
-        """Take up the history of an earlier training."""
-        self.history = History([{**row, "batches": []} for row in rows])
+    def whole_epochs(self) -> list[dict[str, Any]]:
+        """Rows of the history, but for an epoch that was interrupted."""
+        return [row for row in self.history if "lr" in row]
+
+    @property
+    def _n_done(self) -> int:
+        """Epochs trained in the life of the net; the history may have forgotten the first."""
+        rows = self.whole_epochs()
+        return rows[-1]["epoch"] if rows else 0
+
+    def on_epoch_begin(self, net: Any, **datasets: Any) -> None:
+        epoch = self._n_done + 1
+        super().on_epoch_begin(net, **datasets)
+        self.history.record("epoch", epoch)
+
+    def checkpoint(self) -> Callable[[], None]:
+        """Function that puts everything training changes back to what it is now."""
+        states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
+        history, average, raw = list(self.history), copy.deepcopy(self._average), self._raw_state
+
+        def put_back() -> None:
+            self.module_.load_state_dict(states[0])
+            self.optimizer_.load_state_dict(states[1])
+            self.history, self._average, self._raw_state = History(history), average, raw
+
+        return put_back
+
+    def arrays(self, *, with_optimizer: bool) -> dict[str, Any]:
+        """Weights, and what training needs to go on from them, as numpy arrays."""
+        state: dict[str, Any] = {"module": _to_numpy(self.module_.state_dict())}
+        if with_optimizer:
+            state["optimizer"] = [_to_numpy(row) for row in self.optimizer_.state_dict()["state"].values()]
+            state["raw_module"] = None if self._raw_state is None else _to_numpy(self._raw_state)
+        return state
+
+    def load_arrays(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`arrays` gave."""
+        self.module_.load_state_dict(_to_torch(state["module"]))
+        self._set_training(False)
+        if state.get("optimizer"):
+            moments = dict(enumerate(map(_to_torch, state["optimizer"])))
+            self.optimizer_.load_state_dict({**self.optimizer_.state_dict(), "state": moments})
+        if state.get("raw_module"):
+            self._raw_state = _to_torch(state["raw_module"])
+            self._average = RunningAverage(self.module_, self._owner.ema_decay, n_averaged=1)
+
+    def take_up(self, owner: Any, history: list[dict[str, Any]]) -> None:
+        """Go on for `owner`, whose history this is."""
+        self._owner = owner
+        self.history = History([{**row, "batches": []} for row in history])
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> "TrainingNet":
         datasets = {"dataset_train": X, "dataset_valid": self._valid}
@@ -183,17 +249,24 @@ class TrainingNet(NeuralNet):
             step = self._heard_step(step_fn, batch, training, prefix) if self._listened else step_fn(batch)
             losses.append(step["loss"])
             weights.append(step["weight"])
-        loss = np.average(
-            torch.stack(losses).double().cpu().numpy(), weights=np.asarray(weights, dtype=float)
-        )
+            if training:
+                self._witness = batch
+        means = torch.stack(losses).double().cpu().numpy()
+        if self.callbacks_ and not self._listened:  # callbacks may look batches up afterwards
+            sizes = zip(means.tolist(), weights, strict=True)
+            rows = [{f"{prefix}_loss": mean, f"{prefix}_batch_size": size} for mean, size in sizes]
+            self.history[-1]["batches"] += rows
+        loss = np.average(means, weights=np.asarray(weights, dtype=float))
         self.history.record(f"{prefix}_loss", float(loss))
         self.history.record(f"{prefix}_batch_count", len(losses))
         if not np.isfinite(loss):
-            raise DivergenceError(
-                f"{type(self._owner).__name__}: the {prefix} loss became {loss} "
-                f"in epoch {len(self.history)}. Try a smaller lr (now {self._owner.lr:g}), "
-                "gradient_clip=1.0, or standardize=True."
-            )
+            raise self._diverged(f"{prefix} loss became {loss}", self._n_done + 1)
+
+    def _diverged(self, what: str, epoch: int) -> DivergenceError:
+        return DivergenceError(
+            f"{type(self._owner).__name__}: the {what} in epoch {epoch}. "
+            f"Try a smaller lr (now {self._owner.lr:g}), gradient_clip=1.0, or standardize=True."
+        )
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         owner = self._owner
@@ -202,13 +275,15 @@ class TrainingNet(NeuralNet):
             loss = self._backprop(batch.X, batch.y, batch.weight)
         else:
             self.optimizer_.zero_grad(set_to_none=True)
-            with self._autocast():
+            with self.autocast():
                 loss = _mean(owner._loss(self.module_, batch), batch.weight)
             loss.backward()
         if self._listened:
             self._tell("on_grad_computed", named_parameters=self.module_.named_parameters(), batch=batch)
         if owner.gradient_clip is not None:
-            _CLIP[owner.gradient_clip_by](self.module_.parameters(), owner.gradient_clip)
+            members = self.module_.members if isinstance(self.module_, Ensemble) else [self.module_]
+            for member in members:
+                _CLIP[owner.gradient_clip_by](member.parameters(), owner.gradient_clip)
         self.optimizer_.step()
         if self._average is not None:
             self._average.update(self.module_)
@@ -217,7 +292,7 @@ class TrainingNet(NeuralNet):
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         module = self._evaluated_module()
         module.eval()
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), self.autocast():
             rows = self._owner._loss(module, batch)
         if batch.weight is None:
             return {"loss": rows.mean(), "weight": len(batch.y)}
@@ -238,6 +313,8 @@ class TrainingNet(NeuralNet):
         self.history.record_batch(f"{prefix}_loss", step["loss"].item())
         self.history.record_batch(f"{prefix}_batch_size", len(batch.y))
         y_pred = outputs[-1] if outputs else None
+        if training and isinstance(module, Ensemble) and y_pred is not None:
+            y_pred = y_pred.mean(0)  # of the members
         self._tell("on_batch_end", batch=batch, training=training, loss=step["loss"], y_pred=y_pred)
         return step
 
@@ -251,8 +328,7 @@ class TrainingNet(NeuralNet):
         if improved:
             self._best_loss = loss
             if self._valid is not None:
-                state = self._evaluated_module().state_dict()
-                self._best_state = {name: value.clone() for name, value in state.items()}
+                self._best_state = _clone(self._evaluated_module().state_dict())
         self._stalled = 0 if improved else self._stalled + 1
         if (
             self._lr_schedule == "plateau"
@@ -273,10 +349,12 @@ class TrainingNet(NeuralNet):
         return self._valid is not None and self._stalled >= self._owner.patience
 
     def _follows_schedule(self) -> bool:
+        if any(isinstance(callback, LRScheduler) for _, callback in self.callbacks_):
+            return False
         return self._lr_schedule not in ("constant", "plateau") or self._owner.warmup_epochs > 0
 
     def _step_lr(self, fraction: float) -> None:
-        epoch = len(self.history) - 1 - self._first_epoch + fraction
+        epoch = self._n_done - self.first_epoch_ + fraction
         factor = lr_factor(self._lr_schedule, epoch, self._n_epochs, self._owner.warmup_epochs)
         self._scale_lr(self._lr_scale * factor)
 
@@ -293,32 +371,54 @@ class TrainingNet(NeuralNet):
         if self._average is None:
             yield
             return
-        trained = {name: value.clone() for name, value in self.module_.state_dict().items()}
+        trained = _clone(self.module_.state_dict())
         self.module_.load_state_dict(self._average.module.state_dict())
         try:
             yield
         finally:
             self.module_.load_state_dict(trained)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self._owner.precision != "bf16":
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Mixed precision, if the estimator computes in it."""
+        if self._owner._fit_params["precision"] != "bf16":
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
     def _tell(self, event: str, **news: Any) -> None:
-        """Notify the callbacks; an interrupt from one of them is its way to stop, not the user's."""
+        """Notify the callbacks; an interrupt at the end of an epoch is how one of them stops the training."""
         try:
             self.notify(event, **news)
         except KeyboardInterrupt:
-            self._stopped_by = "callback"
+            self._stopped_by = "callback" if event == "on_epoch_end" else "user"
             raise
+
+    @contextmanager
+    def in_words(self) -> Iterator[None]:
+        """Say in the user's terms what torch's layers complain of."""
+        owner = type(self._owner).__name__
+        try:
+            yield
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                f"{owner}: batch norm needs at least 2 rows a batch; one came alone (n_samples=1, "
+                "batch_size=1, or a stream with a batch of one). Use layer norm, or larger batches."
+            ) from error
+        except IndexError as error:
+            if "index out of range in self" not in str(error):
+                raise
+            raise ValueError(
+                f"{owner}: X holds an id beyond the module's embedding; ids must be below num_embeddings."
+            ) from error
 
 
 class RunningAverage:
     """Module with the exponential moving average of another's weights and buffers."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: nn.Module, decay: float, n_averaged: int = 0) -> None:
         averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        averaged.n_averaged += n_averaged  # with none, the first update copies the weights
         self.update = averaged.update_parameters
         self.module: nn.Module = averaged.module
 
@@ -339,6 +439,30 @@ class Epoch:
 _CLIP: dict[str, Callable[..., Any]] = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
 
 
+def _copies(callbacks: Any) -> list[Any]:
+    """Copies of skorch callbacks, since training changes them and parameters must stay as they are."""
+    copies = []
+    for item in callbacks or []:
+        callback = item[1] if isinstance(item, tuple) else item
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must hold skorch callbacks or (name, callback) pairs; got {item!r}.")
+        copied = clone(callback, safe=False)
+        copies.append((item[0], copied) if isinstance(item, tuple) else copied)
+    return copies
+
+
+def _clone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in state.items()}
+
+
+def _to_numpy(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
+
+
+def _to_torch(state: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.as_tensor(value) for name, value in state.items()}
+
+
 def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     """Mean over the rows; the weights are 1 on average over all rows, not over each batch."""
     if losses.ndim == 0:
@@ -347,10 +471,9 @@ def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def _hears_batches(callback: Callback) -> bool:
-    """Whether a callback acts on batches, or reads what was recorded of them."""
+    """Whether a callback acts on batches."""
     events = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-    overrides = any(getattr(type(callback), event) is not getattr(Callback, event) for event in events)
-    return overrides or isinstance(callback, PassthroughScoring)
+    return any(getattr(type(callback), event) is not getattr(Callback, event) for event in events)
 
 
 def _epoch_line(row: dict[str, Any]) -> str:

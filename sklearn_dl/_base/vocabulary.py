@@ -7,6 +7,7 @@ import torch
 from sklearn_dl._base.params import (
     Estimator,
     NonNegativeFloat,
+    NonNegativeInt,
     OpenFraction,
     PositiveFloat,
     PositiveInt,
@@ -22,8 +23,7 @@ class TrainingParameters(Estimator):
     )
     batch_size: PositiveInt = param(
         default=128,
-        doc="Rows a step. Larger steps are fewer and steadier. Of data with no more rows than this, equal "
-        "rows are merged and weighted, which changes nothing but the time.",
+        doc="Rows a step. Larger steps are fewer and steadier.",
     )
     lr: PositiveFloat = param(
         default=1e-3, doc="Step size of the optimizer. Larger learns faster and less steadily."
@@ -99,11 +99,13 @@ class TrainingParameters(Estimator):
         default=False, doc="Compile the module with torch.compile; needs a C++ compiler on the CPU."
     )
     callbacks: list | tuple | None = param(
-        default=None, doc="Skorch callbacks, or (name, callback) pairs, that take part in the training."
+        default=None,
+        doc="Skorch callbacks, or (name, callback) pairs. Copies of them, in ``net_.callbacks_``, take part "
+        "in the training; a learning-rate scheduler among them takes the place of `lr_schedule`.",
     )
     random_state: RandomState = param(
         default=None,
         doc="Seed of initial weights, shuffling and dropout. An int gives the same result at each fit, "
         "bit by bit on one machine; None gives another one each time.",
     )
-    verbose: bool | PositiveInt = param(default=False, doc="Print one line an epoch.")
+    verbose: bool | NonNegativeInt = param(default=False, doc="Print one line an epoch.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 from torch import nn
 
 from sklearn_dl._base.inputs import TableInput
@@ -45,11 +46,10 @@ class _DenseLayers(TorchEstimator):
     )
 
     def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-        sizes = self.hidden_layer_sizes
         return MLP(
             shape[0],
             n_outputs,
-            hidden_layer_sizes=(sizes,) if isinstance(sizes, int) else tuple(sizes),
+            hidden_layer_sizes=np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=int)).tolist(),
             activation=self.activation,
             dropout=self.dropout,
             norm=self.norm,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
 from sklearn_dl._base.inputs import Array, ArrayInput
@@ -40,8 +41,16 @@ class _AnyModule(TorchEstimator):
     def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
         module = self._make_module(shape, n_outputs)
         example = torch.zeros(2, *shape, dtype=torch.int64 if self.input_dtype == "int" else torch.float32)
-        with torch.no_grad():
-            outputs = module.eval()(example.to(_dtype_of(module)) if self.input_dtype == "float" else example)
+        if self.input_dtype == "float":
+            example = example.to(_dtype_of(module))
+        try:
+            with torch.no_grad():
+                outputs = module.eval()(example)
+        except Exception as error:
+            raise ValueError(
+                f"{type(self).__name__}: module failed on rows of shape {tuple(example.shape)}, "
+                f"{example.dtype}: {type(error).__name__}: {error}"
+            ) from error
         self._check_outputs(outputs, n_outputs)
         return module
 
@@ -91,6 +100,10 @@ class _AnyModule(TorchEstimator):
 
     def _tensor(self, X: Array) -> Tensor:
         if self.input_dtype == "int":
+            if sparse.issparse(X) or np.any(np.floor(X) != X):
+                raise ValueError(
+                    f'{type(self).__name__}: X must be dense whole numbers for input_dtype="int".'
+                )
             return torch.from_numpy(np.asarray(X, dtype=np.int64)).to(self._device)
         return super()._tensor(X)
 

@@ -62,8 +62,8 @@ class Backprop:
     def supports(module: nn.Module) -> bool:
         """Whether the module is an MLP, or an Ensemble of MLPs, that has closed-form gradients.
 
-        It has no dropout, norm, residual blocks, frozen parameters or hooks, and the derivative of its
-        activation is a simple function of the activation's value (ReLU, tanh, sigmoid, identity).
+        It has no dropout, norm, residual blocks, frozen parameters or hooks, and its activation is ReLU,
+        tanh, sigmoid, GELU (exact), SiLU, Mish or the identity.
         """
         return (
             all(map(_is_plain, _networks(module)))
@@ -95,9 +95,11 @@ class Backprop:
     def _backpropagate(
         self, layers: list["_Layer"], X: Tensor, target: Tensor, weight: Tensor | None
     ) -> Tensor:
-        values = [X]
+        values, kept = [X], []
         for linear, activate, _ in layers:
-            values.append(activate(_matmul(values[-1], linear.weight.t(), linear.bias)))
+            before = _matmul(values[-1], linear.weight.t(), linear.bias)
+            values.append(activate(before))
+            kept.append(before)
         losses, gradient = self._loss_and_gradient(values[-1], target)
         if weight is not None:
             losses = losses * weight
@@ -105,7 +107,7 @@ class Backprop:
         gradient = gradient / len(losses)
         for i in reversed(range(len(layers))):
             linear, _, derive = layers[i]
-            gradient = derive(gradient, values[i + 1])
+            gradient = derive(gradient, kept[i])
             _write_gradient(linear, values[i], gradient)
             if i > 0:
                 gradient = _matmul(gradient, linear.weight)
@@ -113,7 +115,11 @@ class Backprop:
 
 
 class _Layer(NamedTuple):
-    """Linear layer, its activation in place, and the derivative of that: (gradient, value) to gradient."""
+    """Linear layer, its activation, and the gradient before that from the gradient after it.
+
+    The derivative is computed from the tensor that was given to the activation: where this works in place,
+    that tensor holds the activation's value by then.
+    """
 
     linear: nn.Linear
     activate: Callable[[Tensor], Tensor]
@@ -125,6 +131,9 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Callable[[
     nn.ReLU: (torch.relu_, lambda gradient, value: torch.ops.aten.threshold_backward(gradient, value, 0)),
     nn.Sigmoid: (torch.sigmoid_, torch.ops.aten.sigmoid_backward),
     nn.Tanh: (torch.tanh_, torch.ops.aten.tanh_backward),
+    nn.GELU: (nn.functional.gelu, torch.ops.aten.gelu_backward),
+    nn.SiLU: (nn.functional.silu, torch.ops.aten.silu_backward),
+    nn.Mish: (nn.functional.mish, torch.ops.aten.mish_backward),
 }
 
 
@@ -138,6 +147,7 @@ def _is_plain(module: nn.Module) -> bool:
         type(module) is MLP
         and all(type(layer) is nn.Linear for layer in layers[::2])
         and all(type(layer) in _ACTIVATIONS for layer in layers[1::2])
+        and all(getattr(layer, "approximate", "none") == "none" for layer in layers[1::2])
     )
 
 

@@ -17,7 +17,7 @@ from sklearn_dl.nn import (
 )
 
 N_SAMPLES, N_FEATURES, N_OUTPUTS = 13, 6, 4
-ACTIVATIONS = ["identity", "relu", "sigmoid", "tanh"]
+ACTIVATIONS = ["gelu", "identity", "mish", "relu", "sigmoid", "silu", "tanh"]
 
 CLASSES = torch.arange(N_SAMPLES) % N_OUTPUTS
 VALUES = torch.randn(N_SAMPLES, N_OUTPUTS, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -186,8 +186,8 @@ def frozen(mlp):
 @pytest.mark.parametrize(
     "module",
     [
-        MLP(6, 4, activation="gelu"),
         MLP(6, 4, activation="prelu"),
+        MLP(6, 4, activation=lambda: nn.GELU(approximate="tanh")),
         MLP(6, 4, activation="maxout"),
         MLP(6, 4, dropout=0.1),
         MLP(6, 4, norm="batch"),

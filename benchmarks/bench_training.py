@@ -17,11 +17,11 @@ pin_threads(1)
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from skorch import NeuralNetClassifier as SkorchClassifier  # noqa: E402
-from skorch.callbacks import EpochScoring  # noqa: E402
 from sklearn.datasets import load_digits, make_classification  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 from sklearn.neural_network import MLPClassifier as ScikitLearnMLP  # noqa: E402
+from skorch import NeuralNetClassifier as SkorchClassifier  # noqa: E402
+from skorch.callbacks import EpochScoring  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 

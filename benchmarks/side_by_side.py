@@ -1,4 +1,4 @@
-"""Measure several ways of doing one job in one process, turn by turn, and report ratios with their quality."""
+"""Measure several ways of doing one job in one process, in turn; report ratios with their quality."""
 
 import json
 import os
@@ -21,7 +21,11 @@ def pin_threads(n_threads: int = 1) -> None:
 
 
 def compare(
-    jobs: dict[str, Callable[[], Callable[[], float]]], *, reference: str, rounds: int = 7, warm_up: bool = True
+    jobs: dict[str, Callable[[], Callable[[], float]]],
+    *,
+    reference: str,
+    rounds: int = 7,
+    warm_up: bool = True,
 ) -> list[dict[str, Any]]:
     """Run the jobs in turn, `rounds` times, and return a row for each.
 

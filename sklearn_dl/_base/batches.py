@@ -137,6 +137,16 @@ class Stream(Dataset):
             yield self.encode(X, y, weight)
 
 
+def n_batch_rows(batch_size: int | str, n_rows: int | None = None) -> int:
+    """Rows a batch: `batch_size`, or for "auto" what suits `n_rows` rows (None: unknown)."""
+    if batch_size != "auto":
+        return int(batch_size)
+    if n_rows is None:
+        return 128
+    tenth, share = np.exp2(np.round(np.log2([n_rows / 10, n_rows / 64])))
+    return int(np.clip(max(min(tenth, 32), share), 8, 512))
+
+
 def is_stream(X: Any) -> bool:
     """Whether X is no array but something to be read batch by batch."""
     if isinstance(X, Dataset):

@@ -69,10 +69,21 @@ def _binary_log_loss(logits: Tensor, target: Tensor, label_smoothing: float) -> 
     return nn.functional.binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
 
 
-def class_probabilities(logits: Tensor, criterion: RowLoss, *, multilabel: bool) -> Tensor:
-    """Probabilities that the module's outputs stand for, given the loss it was trained with."""
+def class_probabilities(
+    outputs: Tensor, criterion: RowLoss, *, multilabel: bool, label_smoothing: float
+) -> Tensor:
+    """Probabilities that the module's outputs stand for, given the loss it was trained with.
+
+    Under label smoothing a network learns q = (1 - s) p + s / K, for K classes, in place of the probabilities
+    p. This is undone, but for a share of q that keeps p above 0 and in the order of q.
+    """
     if isinstance(criterion.loss, nn.NLLLoss):
-        return logits.exp()
+        return outputs.exp()
     if multilabel:
-        return torch.sigmoid(logits)
-    return torch.softmax(logits, dim=-1)
+        smooth = torch.sigmoid(outputs)
+        smooth = torch.stack([smooth, 1 - smooth], dim=-1)
+    else:
+        smooth = torch.softmax(outputs, dim=-1)
+    sharp = torch.maximum(smooth - label_smoothing / smooth.shape[-1], 0.01 * smooth)
+    sharp = sharp / sharp.sum(-1, keepdim=True)
+    return sharp[..., 0] if multilabel else sharp

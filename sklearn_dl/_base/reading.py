@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
-from sklearn_dl._base.batches import Batch, Rows, RowsOnDemand, Stream, raw_batches
+from sklearn_dl._base.batches import Batch, Rows, RowsOnDemand, Stream, n_batch_rows, raw_batches
 from sklearn_dl._base.inputs import Array, column_moments, merge_equal_rows, row_blocks
 from sklearn_dl._base.vocabulary import TrainingParameters
 
@@ -98,7 +98,7 @@ class RowReader(TrainingParameters):
         weights: list[np.ndarray] = []
 
         def blocks() -> Iterator[tuple[Array, np.ndarray]]:
-            for X, y, weight in raw_batches(source, self.batch_size):
+            for X, y, weight in raw_batches(source, n_batch_rows(self.batch_size)):
                 X = self._read_X(X, reset=not resume and not targets)
                 if not targets and not resume:
                     self._sample_shape = tuple(X.shape[1:])

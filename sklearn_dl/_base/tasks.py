@@ -154,7 +154,13 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         return logits.argmax(1).numpy()
 
     def _probabilities(self, logits: Tensor) -> np.ndarray:
-        return class_probabilities(logits, self._net.criterion_, multilabel=self._multilabel).numpy()
+        is_smoothed = self.loss == "log_loss"
+        return class_probabilities(
+            logits,
+            self._net.criterion_,
+            multilabel=self._multilabel,
+            label_smoothing=self._fit_params["label_smoothing"] if is_smoothed else 0.0,
+        ).numpy()
 
     def _score_rows(self, rows: Rows) -> float:
         predicted = self._predict_encoded(self._net.forward(rows))
@@ -350,7 +356,7 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         return outputs.numpy()
 
     def _score_rows(self, rows: Rows) -> float:
-        batches = list(rows.batches(self.batch_size))
+        batches = list(rows.batches(self._net.batch_size))
         given = torch.cat([self._shaped(self._net.forward(Rows(batch.X, batch.y))) for batch in batches])
         true = torch.cat([batch.X.flatten(1) for batch in batches])
         return float(r2_score(true.cpu(), given.cpu(), multioutput="variance_weighted"))

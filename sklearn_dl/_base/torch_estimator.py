@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_dl._base.batches import Batch, Rows, is_stream, raw_batches
+from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_batches
 from sklearn_dl._base.criterion import RowLoss
 from sklearn_dl._base.devices import resolve_device
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -298,7 +298,7 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
 
     def _prediction_blocks(self, X: Any) -> Iterator[Tensor]:
         if is_stream(X):
-            for batch, _, _ in raw_batches(X, self.batch_size):
+            for batch, _, _ in raw_batches(X, n_batch_rows(self.batch_size)):
                 yield self._tensor(self._read_X(batch, reset=False))
             return
         X = self._read_X(X, reset=False)

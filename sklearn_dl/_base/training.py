@@ -16,7 +16,7 @@ from skorch.history import History
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from sklearn_dl._base.batches import Batch, Rows, Stream
+from sklearn_dl._base.batches import Batch, Rows, Stream, n_batch_rows
 from sklearn_dl._base.optimizers import make_optimizer
 from sklearn_dl._base.progress import EpochTasks
 from sklearn_dl._base.schedules import lr_factor
@@ -53,7 +53,7 @@ class TrainingNet(NeuralNet):
             optimizer=torch.optim.Optimizer,
             lr=owner.lr,
             max_epochs=owner.max_epochs,
-            batch_size=owner.batch_size,
+            batch_size=n_batch_rows(owner.batch_size),
             train_split=None,
             callbacks=_copies(owner.callbacks),
             verbose=owner.verbose,
@@ -133,6 +133,7 @@ class TrainingNet(NeuralNet):
         self._n_epochs, self._lr_schedule, self.first_epoch_ = n_epochs, lr_schedule, self._n_done
         self._lr_scale, self._stalled, self._best_loss, self._stopped_by = 1.0, 0, np.inf, ""
         self._scale_lr(1.0)
+        self.batch_size = n_batch_rows(owner.batch_size, len(rows) if isinstance(rows, Rows) else None)
         if owner.ema_decay is not None and self._average is None:
             self._average = RunningAverage(self.module_, owner.ema_decay)
         if self._raw_state is not None:

@@ -7,7 +7,14 @@ import numpy as np
 from torch import nn
 
 from sklearn_dl._base.inputs import TableInput
-from sklearn_dl._base.params import PositiveInt, ProperFraction, param
+from sklearn_dl._base.params import (
+    Fraction,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ProperFraction,
+    param,
+)
 from sklearn_dl._base.tasks import TorchClassifier, TorchRegressor
 from sklearn_dl._base.torch_estimator import TorchEstimator
 from sklearn_dl.nn import MLP
@@ -31,8 +38,10 @@ class _DenseLayers(TorchEstimator):
         kw_only=False,
     )
     activation: Activation | Callable = param(
-        default="relu", doc="Function after each hidden layer, by name, torch class or instance."
+        default="silu", doc="Function after each hidden layer, by name, torch class or instance."
     )
+    lr: PositiveFloat = param(default=2e-3)
+    weight_decay: NonNegativeFloat = param(default=0.3)
     dropout: ProperFraction = param(
         default=0.0, doc="Share of hidden values set to 0 at each training step. More regularises more."
     )
@@ -61,7 +70,8 @@ class _DenseLayers(TorchEstimator):
 class MLPClassifier(TableInput, _DenseLayers, TorchClassifier):
     """Multi-layer perceptron that predicts classes.
 
-    Rows are standardised inside, so raw tables work as they are.
+    Rows are standardised inside, so raw tables work as they are. The defaults are chosen for tables of some
+    hundred to some hundred thousand rows.
 
     See Also
     --------
@@ -77,11 +87,14 @@ class MLPClassifier(TableInput, _DenseLayers, TorchClassifier):
     True
     """
 
+    label_smoothing: Fraction = param(default=0.1)
+
 
 class MLPRegressor(TableInput, _DenseLayers, TorchRegressor):
     """Multi-layer perceptron that predicts one or several real values.
 
-    Rows and targets are standardised inside, so raw tables work as they are.
+    Rows and targets are standardised inside, so raw tables work as they are. The defaults are chosen for
+    tables of some hundred to some hundred thousand rows.
 
     See Also
     --------

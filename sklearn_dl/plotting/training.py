@@ -223,7 +223,7 @@ class TrainingDisplay:
                 _add_legend(ax)
             if panel == "lr":
                 ax.autoscale(axis="y")
-                ax.set_ylim(bottom=0)
+                ax.set_ylim(0, 1.05 * ax.get_ylim()[1])
                 ax.yaxis.set_major_locator(MaxNLocator(3))
                 ax.yaxis.set_major_formatter("{x:g}")
         self.axes_[-1].set_xlabel("epoch")

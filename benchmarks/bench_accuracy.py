@@ -49,7 +49,7 @@ VALUES = {
     "diabetes": datasets.load_diabetes(return_X_y=True),
     "friedman1": datasets.make_friedman1(1000, noise=1.0, random_state=0),
     "friedman2": datasets.make_friedman2(1000, noise=1.0, random_state=0),
-    "friedman2, noise 60": datasets.make_friedman2(1000, noise=60.0, random_state=0),
+    "friedman2, noise 50": datasets.make_friedman2(1000, noise=50.0, random_state=0),
 }
 OURS = "sklearn_dl"
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from sklearn_dl._base.inputs import on_host
+
 # Rows are gathered in shuffled blocks of this many values: one gather serves many batches and stays in cache.
 _BLOCK_VALUES = 1 << 18
 
@@ -175,7 +177,7 @@ def raw_batches(
                 "A stream must give pairs (X, y) or triples (X, y, sample_weight); "
                 f"got a {type(batch).__name__}."
             )
-        X, y, *weight = [np.asarray(part) for part in batch]
+        X, y, *weight = [np.asarray(on_host(part)) for part in batch]
         if X.ndim == 0 or y.ndim == 0 or any(len(part) != len(X) for part in (y, *weight)):
             raise ValueError(
                 "A stream must give batches of equally many rows X, targets y and weights; "

@@ -67,7 +67,9 @@ def row_blocks(X: Array, n_rows: int | None = None) -> Iterator[slice]:
     return (slice(start, min(start + step, stop)) for start in range(0, stop, step))
 
 
-def column_moments(blocks: Iterable[tuple[Array, np.ndarray | None]]) -> tuple[np.ndarray, np.ndarray]:
+def column_moments(
+    blocks: Iterable[tuple[Array, np.ndarray | None]], name: str = "X"
+) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean and standard deviation of every feature, over blocks of rows that may only pass by.
 
     Parameters
@@ -75,11 +77,18 @@ def column_moments(blocks: Iterable[tuple[Array, np.ndarray | None]]) -> tuple[n
     blocks : iterable of (X, weight)
         X of shape (n_samples, ...), ndarray or CSR; weight of shape (n_samples,), or None for ones.
         Weights count as repetitions.
+    name : str, default="X"
+        What errors call the rows.
 
     Returns
     -------
     mean, scale : ndarray of shape X.shape[1:], float64
         For CSR the mean is 0, since a shift would fill the zeros. A constant feature has scale 1.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows, or a variance is beyond float64.
     """
     scaler = None
     shape: tuple[int, ...] = ()
@@ -87,12 +96,13 @@ def column_moments(blocks: Iterable[tuple[Array, np.ndarray | None]]) -> tuple[n
         shape = X.shape[1:]
         flat = X if sparse.issparse(X) else np.asarray(X, dtype=np.float64).reshape(len(X), -1)
         scaler = scaler or StandardScaler(with_mean=not sparse.issparse(X))
-        scaler.partial_fit(flat, sample_weight=weight)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaler.partial_fit(flat, sample_weight=weight)
     if scaler is None:
-        raise ValueError("There are no rows to learn from.")
+        raise ValueError(f"{name} holds no rows to learn from.")
     mean = scaler.mean_ if scaler.with_mean else np.zeros_like(scaler.scale_)
     if not (np.isfinite(mean).all() and np.isfinite(scaler.scale_).all()):
-        raise ValueError("The variance of the values is beyond float64. Divide them by a constant first.")
+        raise ValueError(f"{name} has a variance beyond float64. Divide it by a constant first.")
     return mean.reshape(shape), scaler.scale_.reshape(shape)
 
 

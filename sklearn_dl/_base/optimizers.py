@@ -21,6 +21,7 @@ def make_optimizer(
     optimizer: str | type[torch.optim.Optimizer],
     module: nn.Module,
     *,
+    owner: str,
     lr: float,
     weight_decay: float,
     momentum: float,
@@ -29,11 +30,13 @@ def make_optimizer(
     """Optimizer over the trained parameters of `module`; those that decay are a group of their own.
 
     `weight_decay`, `momentum` and `nesterov` reach the optimizers that have them. Fused kernels are used
-    where the optimizer has them.
+    where the optimizer has them. `owner` is named in errors.
     """
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     if issubclass(optimizer_class, torch.optim.LBFGS):
-        raise ValueError("optimizer must step once a batch; LBFGS calls the loss several times a step.")
+        raise ValueError(
+            f"{owner}: optimizer must step once a batch; LBFGS calls the loss several times a step."
+        )
     known = inspect.signature(optimizer_class).parameters
     options: dict[str, Any] = {"lr": lr}
     if "fused" in known:
@@ -44,8 +47,10 @@ def make_optimizer(
         options["nesterov"] = nesterov and momentum > 0
     decay, no_decay = split_decay(module)
     if not decay and not no_decay:
-        raise ValueError("The module has no trained parameters, so there is nothing to fit.")
-    if weight_decay == 0 or "weight_decay" not in known:
+        raise ValueError(f"{owner}: module has no trained parameters, so there is nothing to fit.")
+    if "weight_decay" in known:
+        options["weight_decay"] = weight_decay
+    if options.get("weight_decay", 0.0) == 0:
         return optimizer_class([*decay, *no_decay], **options)
-    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decay}, {"params": no_decay, "weight_decay": 0.0}]
     return optimizer_class([group for group in groups if group["params"]], **options)

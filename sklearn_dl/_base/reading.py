@@ -60,7 +60,10 @@ class RowReader(TrainingParameters):
             self._learn_y(y, weight, classes)
         y = self._encode_y(y)
         factors = self._class_factors(y, weight)
-        weight = weight if factors is None else weight * factors[y]
+        if factors is not None:
+            weight = weight * factors[y]
+            kept = np.flatnonzero(weight)
+            index, y, weight = index[kept], y[kept], weight[kept]
         if len(y) <= _MOST_ROWS_TO_MERGE:
             X, y, weight = merge_equal_rows(X[index], y, weight)
             index = np.arange(len(y))
@@ -130,7 +133,7 @@ class RowReader(TrainingParameters):
         self._x_mean: np.ndarray | None = None
         self._x_scale: np.ndarray | None = None
         if self.standardize:
-            self._x_mean, self._x_scale = column_moments(blocks)
+            self._x_mean, self._x_scale = column_moments(blocks, f"{type(self).__name__}: X")
 
     def _split(self, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices of training and validation rows, by class where every class has rows for both."""

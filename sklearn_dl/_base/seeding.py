@@ -47,8 +47,11 @@ def isolated_randomness(seed: int, device: torch.device) -> Iterator[torch.Gener
         mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
         try:
             torch.default_generator.manual_seed(seed)
-            if device.type != "cpu":
-                getattr(torch, device.type).manual_seed(seed)
+            if device.type == "cuda":
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
+            elif device.type == "mps":
+                torch.mps.manual_seed(seed)
             np.random.seed(seed)
             random.seed(seed)
             yield torch.Generator().manual_seed(seed)

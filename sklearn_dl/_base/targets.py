@@ -20,14 +20,12 @@ def read_class_labels(y: Any, owner: str) -> np.ndarray:
         If y is missing, holds NaN or real values, or has a shape that stands for no labels.
     """
     y = _given(y, owner)
+    if _has_missing(y):
+        raise ValueError(f"{owner}: y must hold class labels; it contains NaN or None.")
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         return check_array(y, accept_sparse=False, dtype=np.int64, input_name="y")
     y = column_or_1d(y, warn=True)
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise ValueError(f"{owner}: y must hold class labels; it contains NaN or infinity.")
-    if y.dtype.kind == "O" and any(label is None or label != label for label in y):
-        raise ValueError(f"{owner}: y must hold class labels; it contains NaN or None.")
     check_classification_targets(y)
     return y
 
@@ -42,7 +40,12 @@ def encode_classes(y: np.ndarray, classes: np.ndarray, owner: str) -> np.ndarray
     """
     if y.ndim != 1:
         raise ValueError(f"{owner} was fitted on one label a row; y has shape {y.shape}.")
-    index = np.searchsorted(classes, y)
+    try:
+        index = np.searchsorted(classes, y)
+    except TypeError as error:
+        raise ValueError(
+            f"{owner}: y must hold labels of the kind of {_few(classes)}; got {_few(y)}."
+        ) from error
     index[index == len(classes)] = 0
     unknown = classes[index] != y
     if np.any(unknown):
@@ -90,6 +93,20 @@ def _given(y: Any, owner: str) -> Any:
     if y is None:
         raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
     return on_host(y)
+
+
+def _has_missing(y: Any) -> bool:
+    labels = np.asarray(y, dtype=None if hasattr(y, "dtype") else object)
+    if labels.dtype.kind == "f":
+        return not np.isfinite(labels).all()
+    return labels.dtype.kind == "O" and any(map(_is_missing, labels.ravel()))
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except (TypeError, ValueError):  # pandas.NA, which is neither equal nor unequal to itself
+        return True
 
 
 def _few(values: np.ndarray) -> str:

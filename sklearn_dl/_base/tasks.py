@@ -145,8 +145,9 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         return make_criterion(loss, label_smoothing=self.label_smoothing)
 
     def _averaged_kind(self) -> Literal["mean", "probabilities"]:
-        softmax = self.loss == "log_loss" or self.loss is nn.CrossEntropyLoss
-        return "probabilities" if softmax and not self._multilabel else "mean"
+        kind = self.loss if isinstance(self.loss, type) else type(self.loss)
+        is_softmax = self.loss == "log_loss" or issubclass(kind, nn.CrossEntropyLoss | nn.NLLLoss)
+        return "probabilities" if is_softmax and not self._multilabel else "mean"
 
     def _predict_encoded(self, logits: Tensor) -> np.ndarray:
         if self._multilabel:
@@ -228,7 +229,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
     def _learn_y(self, y: np.ndarray, weight: np.ndarray, classes: Any) -> None:
         self._y_is_flat = y.ndim == 1
         self._n_outputs = 1 if self._y_is_flat else y.shape[1]
-        mean, scale = column_moments([(y.reshape(len(y), -1), weight)])
+        mean, scale = column_moments([(y.reshape(len(y), -1), weight)], f"{type(self).__name__}: y")
         self._y_mean: np.ndarray | None = mean if self.standardize else None
         self._y_scale: np.ndarray | None = scale if self.standardize else None
 
@@ -305,7 +306,7 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
             In the units of the training rows.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=self._dtype)
+        codes = check_array(X, dtype=self._dtype, input_name="X", estimator=self)
         if codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"{type(self).__name__}: X must have the {self._n_features_out} features that transform "

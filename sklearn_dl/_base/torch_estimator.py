@@ -13,17 +13,18 @@ from torch import Tensor, nn
 from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_batches
 from sklearn_dl._base.criterion import RowLoss
 from sklearn_dl._base.devices import resolve_device
+from sklearn_dl._base.display import NetworkHTML
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
 from sklearn_dl._base.reading import RowReader
 from sklearn_dl._base.seeding import draw_seed, isolated_randomness
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.nn import Backprop, Ensemble, count_parameters
 
-_FEWEST_ROWS = 8  # a prediction runs on, so that a row's result does not depend on its company
+_ROW_TILE = 8  # rows are predicted in multiples of this, so that none depends on its company
 _PREDICTION_VALUES = 1 << 20  # values of X a block of predictions holds
 
 
-class TorchEstimator(CallbackSupportMixin, RowReader):
+class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     """Trains a torch module; a subclass says which one in ``_build_module(shape, n_outputs)``.
 
     A subclass may also fill ``_loss(module, batch)``, ``_augment(batch)`` and ``_on_epoch_end(net)``.
@@ -290,8 +291,8 @@ class TorchEstimator(CallbackSupportMixin, RowReader):
         outputs = []
         with torch.inference_mode(), self.net_.in_words(), self.net_.autocast():
             for rows in self._prediction_blocks(X):
-                # Below four rows the matrix product takes another path and rounds differently.
-                padding = rows[-1:].expand(max(0, _FEWEST_ROWS - len(rows)), *rows.shape[1:])
+                # The rows that a matrix kernel's tile leaves over are rounded in another way.
+                padding = rows[-1:].expand(-len(rows) % _ROW_TILE, *rows.shape[1:])
                 given = self._shaped(function(torch.cat([rows, padding]) if len(padding) else rows))
                 outputs.append(given[: len(rows)].double().cpu().numpy())
         return np.concatenate(outputs)

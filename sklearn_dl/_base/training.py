@@ -55,7 +55,7 @@ class TrainingNet(NeuralNet):
             max_epochs=owner.max_epochs,
             batch_size=n_batch_rows(owner.batch_size),
             train_split=None,
-            callbacks=_copies(owner.callbacks),
+            callbacks=_copies(owner.callbacks, type(owner).__name__),
             verbose=owner.verbose,
             device=device,
         )
@@ -81,6 +81,7 @@ class TrainingNet(NeuralNet):
         self.optimizer_ = make_optimizer(
             owner.optimizer,
             nn.ModuleList([self.module_, self.criterion_]),
+            owner=type(owner).__name__,
             lr=owner.lr,
             weight_decay=owner.weight_decay,
             momentum=owner.momentum,
@@ -171,8 +172,8 @@ class TrainingNet(NeuralNet):
     @property
     def _n_done(self) -> int:
         """Epochs trained in the life of the net; the history may have forgotten the first."""
-        rows = self.whole_epochs()
-        return rows[-1]["epoch"] if rows else 0
+        last = next((row for row in reversed(self.history) if "lr" in row), {"epoch": 0})
+        return last["epoch"]
 
     def on_epoch_begin(self, net: Any, **datasets: Any) -> None:
         epoch = self._n_done + 1
@@ -195,7 +196,8 @@ class TrainingNet(NeuralNet):
         """Weights, and what training needs to go on from them, as numpy arrays."""
         state: dict[str, Any] = {"module": _to_numpy(self.module_.state_dict())}
         if with_optimizer:
-            state["optimizer"] = [_to_numpy(row) for row in self.optimizer_.state_dict()["state"].values()]
+            moments = self.optimizer_.state_dict()["state"]  # none for a parameter without gradient
+            state["optimizer"] = {str(index): _to_numpy(row) for index, row in moments.items()}
             state["raw_module"] = None if self._raw_state is None else _to_numpy(self._raw_state)
         return state
 
@@ -204,7 +206,7 @@ class TrainingNet(NeuralNet):
         self.module_.load_state_dict(_to_torch(state["module"]))
         self._set_training(False)
         if state.get("optimizer"):
-            moments = dict(enumerate(map(_to_torch, state["optimizer"])))
+            moments = {int(index): _to_torch(row) for index, row in state["optimizer"].items()}
             self.optimizer_.load_state_dict({**self.optimizer_.state_dict(), "state": moments})
         if state.get("raw_module"):
             self._raw_state = _to_torch(state["raw_module"])
@@ -242,11 +244,12 @@ class TrainingNet(NeuralNet):
         self._set_training(training)
         self._listened = any(_hears_batches(callback) for _, callback in self.callbacks_)
         self._backprop = None if self._listened else self._owner._closed_form_gradients(self.module_)
-        schedule = self._step_lr if training and self._follows_schedule() else None
+        n_batches = len(iterator) if training and self._follows_schedule() else 0
+        n_before = self._n_done - self.first_epoch_
         losses, weights = [], []
         for i, batch in enumerate(iterator):
-            if schedule is not None:
-                schedule(i / len(iterator))
+            if n_batches:
+                self._step_lr(n_before + i / n_batches)
             step = self._heard_step(step_fn, batch, training, prefix) if self._listened else step_fn(batch)
             losses.append(step["loss"])
             weights.append(step["weight"])
@@ -354,8 +357,7 @@ class TrainingNet(NeuralNet):
             return False
         return self._lr_schedule not in ("constant", "plateau") or self._owner.warmup_epochs > 0
 
-    def _step_lr(self, fraction: float) -> None:
-        epoch = self._n_done - self.first_epoch_ + fraction
+    def _step_lr(self, epoch: float) -> None:
         factor = lr_factor(self._lr_schedule, epoch, self._n_epochs, self._owner.warmup_epochs)
         self._scale_lr(self._lr_scale * factor)
 
@@ -440,13 +442,15 @@ class Epoch:
 _CLIP: dict[str, Callable[..., Any]] = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
 
 
-def _copies(callbacks: Any) -> list[Any]:
+def _copies(callbacks: Any, owner: str) -> list[Any]:
     """Copies of skorch callbacks, since training changes them and parameters must stay as they are."""
     copies = []
     for item in callbacks or []:
         callback = item[1] if isinstance(item, tuple) else item
         if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must hold skorch callbacks or (name, callback) pairs; got {item!r}.")
+            raise TypeError(
+                f"{owner}: callbacks must hold skorch callbacks or (name, callback) pairs; got {item!r}."
+            )
         copied = clone(callback, safe=False)
         copies.append((item[0], copied) if isinstance(item, tuple) else copied)
     return copies
@@ -456,12 +460,19 @@ def _clone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in state.items()}
 
 
-def _to_numpy(state: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
+def _to_numpy(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors as arrays; anything else, such as a count of steps, as it is."""
+    return {
+        name: value.detach().cpu().numpy().copy() if isinstance(value, Tensor) else value
+        for name, value in state.items()
+    }
 
 
-def _to_torch(state: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    return {name: torch.as_tensor(value) for name, value in state.items()}
+def _to_torch(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+        for name, value in state.items()
+    }
 
 
 def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:

@@ -14,6 +14,7 @@ from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_b
 from sklearn_dl._base.criterion import RowLoss
 from sklearn_dl._base.devices import resolve_device
 from sklearn_dl._base.display import NetworkHTML
+from sklearn_dl._base.errors import in_words
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
 from sklearn_dl._base.reading import RowReader
 from sklearn_dl._base.seeding import draw_seed, isolated_randomness
@@ -289,7 +290,7 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     def _forward(self, X: Any, function: Any) -> np.ndarray:
         check_is_fitted(self)
         outputs = []
-        with torch.inference_mode(), self.net_.in_words(), self.net_.autocast():
+        with torch.inference_mode(), in_words(type(self).__name__), self.net_.autocast():
             for rows in self._prediction_blocks(X):
                 # The rows that a matrix kernel's tile leaves over are rounded in another way.
                 padding = rows[-1:].expand(-len(rows) % _ROW_TILE, *rows.shape[1:])

@@ -3,7 +3,7 @@
 import copy
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -14,19 +14,23 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, LRScheduler
 from skorch.history import History
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sklearn_dl._base.batches import Batch, Rows, Stream, n_batch_rows
+from sklearn_dl._base.errors import DivergenceError, in_words
 from sklearn_dl._base.optimizers import make_optimizer
 from sklearn_dl._base.progress import EpochTasks
 from sklearn_dl._base.schedules import lr_factor
+from sklearn_dl._base.weights import (
+    RunningAverage,
+    copied,
+    load_optimizer_arrays,
+    optimizer_arrays,
+    to_arrays,
+    to_tensors,
+)
 from sklearn_dl.nn import Ensemble
 
 _HISTORY_LENGTH = 10_000  # epochs remembered; partial_fit may run for months
-
-
-class DivergenceError(ArithmeticError):
-    """Training produced NaN or infinity."""
 
 
 class TrainingNet(NeuralNet):
@@ -142,7 +146,7 @@ class TrainingNet(NeuralNet):
         if owner.compile:
             self.module_.compile()
         try:
-            with self.in_words():
+            with in_words(type(owner).__name__):
                 self.partial_fit(rows)
         finally:
             best, self._best_state, self._raw_state = self._best_state, None, None
@@ -158,7 +162,7 @@ class TrainingNet(NeuralNet):
         if best is not None:
             self.module_.load_state_dict(best)
         elif self._average is not None:
-            self._raw_state = _clone(self.module_.state_dict())
+            self._raw_state = copied(self.module_.state_dict())
             self.module_.load_state_dict(self._average.module.state_dict())
         if self._witness is not None:
             witness, self._witness = self._witness, None
@@ -194,22 +198,20 @@ class TrainingNet(NeuralNet):
 
     def arrays(self, *, with_optimizer: bool) -> dict[str, Any]:
         """Weights, and what training needs to go on from them, as numpy arrays."""
-        state: dict[str, Any] = {"module": _to_numpy(self.module_.state_dict())}
+        state: dict[str, Any] = {"module": to_arrays(self.module_.state_dict())}
         if with_optimizer:
-            moments = self.optimizer_.state_dict()["state"]  # none for a parameter without gradient
-            state["optimizer"] = {str(index): _to_numpy(row) for index, row in moments.items()}
-            state["raw_module"] = None if self._raw_state is None else _to_numpy(self._raw_state)
+            state["optimizer"] = optimizer_arrays(self.optimizer_)
+            state["raw_module"] = None if self._raw_state is None else to_arrays(self._raw_state)
         return state
 
     def load_arrays(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`arrays` gave."""
-        self.module_.load_state_dict(_to_torch(state["module"]))
+        self.module_.load_state_dict(to_tensors(state["module"]))
         self._set_training(False)
         if state.get("optimizer"):
-            moments = {int(index): _to_torch(row) for index, row in state["optimizer"].items()}
-            self.optimizer_.load_state_dict({**self.optimizer_.state_dict(), "state": moments})
+            load_optimizer_arrays(self.optimizer_, state["optimizer"])
         if state.get("raw_module"):
-            self._raw_state = _to_torch(state["raw_module"])
+            self._raw_state = to_tensors(state["raw_module"])
             self._average = RunningAverage(self.module_, self._owner.ema_decay, n_averaged=1)
 
     def take_up(self, owner: Any, history: list[dict[str, Any]]) -> None:
@@ -332,7 +334,7 @@ class TrainingNet(NeuralNet):
         if improved:
             self._best_loss = loss
             if self._valid is not None:
-                self._best_state = _clone(self._evaluated_module().state_dict())
+                self._best_state = copied(self._evaluated_module().state_dict())
         self._stalled = 0 if improved else self._stalled + 1
         if (
             self._lr_schedule == "plateau"
@@ -374,7 +376,7 @@ class TrainingNet(NeuralNet):
         if self._average is None:
             yield
             return
-        trained = _clone(self.module_.state_dict())
+        trained = copied(self.module_.state_dict())
         self.module_.load_state_dict(self._average.module.state_dict())
         try:
             yield
@@ -394,36 +396,6 @@ class TrainingNet(NeuralNet):
         except KeyboardInterrupt:
             self._stopped_by = "callback" if event == "on_epoch_end" else "user"
             raise
-
-    @contextmanager
-    def in_words(self) -> Iterator[None]:
-        """Say in the user's terms what torch's layers complain of."""
-        owner = type(self._owner).__name__
-        try:
-            yield
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
-            raise ValueError(
-                f"{owner}: batch norm needs at least 2 rows a batch; one came alone (n_samples=1, "
-                "batch_size=1, or a stream with a batch of one). Use layer norm, or larger batches."
-            ) from error
-        except IndexError as error:
-            if "index out of range in self" not in str(error):
-                raise
-            raise ValueError(
-                f"{owner}: X holds an id beyond the module's embedding; ids must be below num_embeddings."
-            ) from error
-
-
-class RunningAverage:
-    """Module with the exponential moving average of another's weights and buffers."""
-
-    def __init__(self, module: nn.Module, decay: float, n_averaged: int = 0) -> None:
-        averaged = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-        averaged.n_averaged += n_averaged  # with none, the first update copies the weights
-        self.update = averaged.update_parameters
-        self.module: nn.Module = averaged.module
 
 
 class Epoch:
@@ -454,25 +426,6 @@ def _copies(callbacks: Any, owner: str) -> list[Any]:
         copied = clone(callback, safe=False)
         copies.append((item[0], copied) if isinstance(item, tuple) else copied)
     return copies
-
-
-def _clone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in state.items()}
-
-
-def _to_numpy(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors as arrays; anything else, such as a count of steps, as it is."""
-    return {
-        name: value.detach().cpu().numpy().copy() if isinstance(value, Tensor) else value
-        for name, value in state.items()
-    }
-
-
-def _to_torch(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
-        for name, value in state.items()
-    }
 
 
 def _mean(losses: Tensor, weight: Tensor | None) -> Tensor:

@@ -1,0 +1,39 @@
+import pytest
+import torch
+
+import sklearn_dl
+from sklearn_dl._base.devices import known_devices, resolve_device
+from sklearn_dl.neural_network import MLPClassifier
+
+
+def test_an_unknown_device_lists_the_known_ones(iris):
+    with pytest.raises(
+        ValueError, match=r"MLPClassifier: device must be None, 'auto' or .*'cpu'.*got 'gpu'\."
+    ):
+        MLPClassifier(4, device="gpu").fit(*iris)
+
+
+def test_none_is_the_configured_device():
+    assert resolve_device(None, "Net") == torch.device("cpu")
+    with (
+        sklearn_dl.config_context(device="nowhere"),
+        pytest.raises(ValueError, match="got 'nowhere'"),
+    ):
+        resolve_device(None, "Net")
+
+
+def test_a_device_that_is_given_wins_over_the_configured_one():
+    with sklearn_dl.config_context(device="nowhere"):
+        assert resolve_device("cpu", "Net") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "fastest"),
+    [(False, False, "cpu"), (True, False, "cuda"), (False, True, "mps"), (True, True, "cuda")],
+)
+def test_auto_is_the_fastest_there_is(monkeypatch, cuda, mps, fastest):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device("auto", "Net") == torch.device(fastest)
+    assert ("cuda:1" in known_devices()) is cuda

@@ -1,0 +1,325 @@
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from torch.utils.data import DataLoader, TensorDataset
+
+from sklearn_dl._base import batches, reading
+from sklearn_dl.neural_network import MLPClassifier, MLPRegressor, NeuralNetTransformer
+
+
+class Again:
+    """Batches that can be read again."""
+
+    def __init__(self, *batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def classifier(**params):
+    defaults = {
+        "max_epochs": 3,
+        "random_state": 0,
+        "batch_size": 16,
+        "activation": "tanh",
+        "weight_decay": 0.0,
+    }
+    return MLPClassifier(4, **{**defaults, **params})
+
+
+def cut(*arrays, size=16):
+    return Again(
+        *zip(*([array[i : i + size] for i in range(0, len(array), size)] for array in arrays), strict=True)
+    )
+
+
+@pytest.fixture
+def always_on_demand(monkeypatch):
+    monkeypatch.setattr(reading, "_MOST_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(reading, "_MOST_ROWS_TO_MERGE", 0)
+
+
+@pytest.fixture
+def memmap(tmp_path):
+    def make(X):
+        path = tmp_path / "X.npy"
+        np.save(path, X)
+        return np.load(path, mmap_mode="r")
+
+    return make
+
+
+# -- memmaps and sparse rows
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_memmap_gives_the_same_bits_as_an_array(early_stopping, weighted, iris, memmap, monkeypatch):
+    monkeypatch.setattr(reading, "_MOST_ROWS_TO_MERGE", 0)
+    X, y = iris
+    weight = np.arange(len(y)) % 3 if weighted else None
+    in_memory = classifier(early_stopping=early_stopping).fit(X, y, weight)
+    monkeypatch.setattr(reading, "_MOST_BYTES_IN_MEMORY", 0)
+    on_demand = classifier(early_stopping=early_stopping).fit(memmap(X), y, weight)
+    np.testing.assert_array_equal(on_demand.predict_proba(memmap(X)), in_memory.predict_proba(X))
+    strip = [{**row, "dur": 0} for row in on_demand.history_]
+    assert strip == [{**row, "dur": 0} for row in in_memory.history_]
+
+
+def test_a_memmap_is_never_read_whole(always_on_demand, monkeypatch, memmap, iris):
+    monkeypatch.setattr(batches, "_BLOCK_VALUES", 64)
+    read = []
+    original = reading.RowReader._tensor
+    monkeypatch.setattr(
+        reading.RowReader, "_tensor", lambda self, X: read.append(len(X)) or original(self, X)
+    )
+    X, y = iris
+    weight = np.ones(len(y))
+    weight[0] = 0
+    classifier(early_stopping=True).fit(memmap(X), y, weight)
+    assert max(read) <= 17
+
+
+def test_sparse_rows_are_never_made_dense_whole(monkeypatch, iris):
+    monkeypatch.setattr(batches, "_BLOCK_VALUES", 64)
+    monkeypatch.setattr(reading, "_MOST_ROWS_TO_MERGE", 0)
+    read = []
+    original = sparse.csr_matrix.toarray
+    monkeypatch.setattr(
+        sparse.csr_matrix, "toarray", lambda X, *args: read.append(X.shape[0]) or original(X, *args)
+    )
+    classifier(early_stopping=True).fit(sparse.csr_matrix(iris[0]), iris[1])
+    assert read
+    assert max(read) <= 17
+
+
+@pytest.mark.parametrize("make", [lambda X: X, sparse.csr_matrix])
+def test_a_transformer_scores_held_out_rows_that_are_read_on_demand(always_on_demand, make, iris):
+    model = NeuralNetTransformer(max_epochs=2, early_stopping=True, random_state=0).fit(make(iris[0]))
+    assert all(np.isfinite(model.validation_scores_))
+
+
+# -- streams
+
+
+def test_a_stream_in_the_order_of_an_array_gives_the_same_fit(iris):
+    X, y = iris[0][:100], iris[1][:100]  # one batch: nothing is shuffled
+    expected = classifier(batch_size=100).fit(X, y)
+    streamed = classifier(batch_size=100).fit(Again((X, y)))
+    np.testing.assert_allclose(streamed.predict_proba(X), expected.predict_proba(X), rtol=1e-5)
+    assert streamed.classes_.tolist() == expected.classes_.tolist()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        cut,
+        lambda X, y: TensorDataset(torch.from_numpy(X), torch.from_numpy(y)),
+        lambda X, y: DataLoader(
+            TensorDataset(torch.from_numpy(X), torch.from_numpy(y)), batch_size=25, shuffle=True
+        ),
+    ],
+    ids=["iterable", "dataset", "loader"],
+)
+def test_a_stream_is_learnt(make, iris):
+    X, y = iris
+    model = classifier(lr=0.05, max_epochs=20).fit(make(X, y))
+    assert model.score(X, y) > 0.9
+    assert model.n_features_in_ == 4
+    np.testing.assert_array_equal(
+        model.predict(make(X, y)) if make is cut else model.predict(X), model.predict(X)
+    )
+
+
+def test_scales_are_learnt_over_the_whole_stream(iris):
+    X, y = iris
+    model = classifier().fit(cut(X, y))
+    np.testing.assert_allclose(model._x_mean, X.mean(0))
+    np.testing.assert_allclose(model._x_scale, X.std(0))
+
+
+def test_real_targets_of_a_stream_are_scaled_over_the_whole_stream(line):
+    X, y = line
+    model = MLPRegressor(4, max_epochs=1).fit(cut(X, y))
+    np.testing.assert_allclose([model._y_mean[0], model._y_scale[0]], [y.mean(), y.std()])
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 3.0}])
+def test_weights_in_a_stream_count_as_they_do_beside_an_array(class_weight, iris):
+    X, y = iris[0][:120], iris[1][:120]  # classes of 50, 50 and 20 rows
+    weight = np.linspace(0.5, 2, 120)
+    params = {
+        "batch_size": 60,
+        "optimizer": "sgd",
+        "class_weight": class_weight,
+        "standardize": False,
+        "max_epochs": 1,
+    }
+    order = np.random.default_rng(0).permutation(120)
+    X, y, weight = X[order], y[order], weight[order]
+    streamed = classifier(**params).fit(cut(X, y, weight, size=60))
+    # The same two steps, on arrays that are not shuffled.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_MOST_ROWS_TO_MERGE", 0)
+        patch.setattr(torch, "randperm", lambda n, generator: torch.arange(n))
+        in_memory = classifier(**params).fit(X, y, weight)
+    np.testing.assert_allclose(streamed.predict_proba(X), in_memory.predict_proba(X), rtol=1e-5)
+
+
+def test_a_stream_can_be_partially_fitted(iris):
+    X, y = iris
+    model = classifier().partial_fit(cut(X, y), classes=[0, 1, 2]).partial_fit(cut(X[:50], y[:50]))
+    assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("batches", "words"),
+    [
+        ([], "MLPClassifier: X .*no rows"),
+        ([(np.ones((4, 2)), [0, 1, 0, 1], -np.ones(4))], "[Nn]egative"),
+        ([(np.ones((4, 2)), [0, 1, 0, 1], np.full(4, np.nan))], "NaN"),
+        ([(np.ones((4, 2)), [0, 1, 0, 1], np.ones(3))], "equally many rows"),
+        ([(np.ones((4, 2)), None)], "equally many rows"),
+        ([(sparse.csr_matrix(np.ones((4, 2))), [0, 1, 0, 1])], "stream"),
+        ([(np.full((4, 2), np.nan), [0, 1, 0, 1])], "X contains NaN"),
+        ([(np.ones((4, 2)), [0, 1, 0, 1]), (np.ones((4, 3)), [0, 1, 0, 1])], "3 features"),
+    ],
+)
+def test_a_stream_that_cannot_be_read_is_refused_in_words(batches, words):
+    with pytest.raises(ValueError, match=words):
+        classifier().fit(Again(*batches))
+
+
+def test_a_generator_is_refused_in_words():
+    with pytest.raises(ValueError, match="generator can be read only once"):
+        classifier().fit(batch for batch in [(np.ones((4, 2)), [0, 1, 0, 1])])
+
+
+def test_targets_stand_in_the_stream_alone():
+    with pytest.raises(
+        ValueError, match="MLPClassifier: y and sample_weight must be None where X is a stream"
+    ):
+        classifier().fit(Again((np.ones((4, 2)), [0, 1, 0, 1])), [0, 1, 0, 1])
+
+
+def test_a_stream_has_no_held_out_rows():
+    with pytest.raises(ValueError, match="MLPClassifier: early_stopping needs arrays"):
+        classifier(early_stopping=True).fit(Again((np.ones((4, 2)), np.arange(4) % 2)))
+
+
+def test_the_last_batch_of_one_in_a_stream_meets_batch_norm_with_words(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="MLPClassifier: batch norm needs at least 2 rows a batch"):
+        classifier(norm="batch").fit(cut(X, y, size=149))
+
+
+def test_tensors_with_gradients_are_read_from_a_stream():
+    X = torch.ones(8, 2, requires_grad=True)
+    assert classifier().fit(Again((X, torch.arange(8) % 2))).n_iter_ == 3
+
+
+# -- held-out rows
+
+
+def held_out(model, X, y):
+    """Numbers of the rows that a fit holds out."""
+    seen = {}
+    original = type(model)._split
+
+    def split(self, encoded, seed):
+        seen["parts"] = original(self, encoded, seed)
+        return seen["parts"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading.RowReader, "_split", split)
+        patch.setattr(reading, "_MOST_ROWS_TO_MERGE", 0)
+        model.fit(X, y)
+    return seen["parts"]
+
+
+def test_held_out_rows_and_training_rows_are_all_rows_once(iris):
+    train, valid = held_out(classifier(early_stopping=True, validation_fraction=0.2), *iris)
+    assert len(valid) == 30
+    assert sorted([*train, *valid]) == list(range(150))
+
+
+def test_held_out_rows_have_the_shares_of_the_classes(iris):
+    X, y = iris
+    _, valid = held_out(classifier(early_stopping=True, validation_fraction=0.2), X, y)
+    assert np.bincount(y[valid]).tolist() == [10, 10, 10]
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.5, 0.999])
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_both_parts_have_a_row_whatever_the_fraction(n, fraction):
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    train, valid = held_out(
+        MLPRegressor(2, max_epochs=1, early_stopping=True, validation_fraction=fraction), X, X[:, 0]
+    )
+    assert len(train) >= 1
+    assert len(valid) == min(max(1, round(n * fraction)), n - 1)
+
+
+def test_a_class_of_one_row_does_not_keep_rows_from_being_held_out():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    _, valid = held_out(classifier(early_stopping=True), X, np.r_[np.zeros(10), np.ones(9), 2])
+    assert len(valid) == 2
+
+
+def test_one_row_cannot_be_held_out_from():
+    with pytest.raises(ValueError, match="MLPRegressor: early_stopping needs at least 2 rows"):
+        MLPRegressor(2, early_stopping=True).fit([[1.0]], [1.0])
+
+
+# -- weights
+
+
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [
+        (-np.ones(150), "[Nn]egative"), (np.full(150, np.nan), "sample_weight|NaN"),
+        (np.ones(149), "sample_weight"), (np.ones((150, 2)), "[Ss]ample.weight"),
+        (["a"] * 150, "could not convert|sample_weight"), (np.zeros(150), "MLPClassifier|weight"),
+    ],
+)  # fmt: skip
+def test_weights_that_cannot_be_weights_are_refused_in_words(weight, words, iris):
+    with pytest.raises((ValueError, TypeError), match=words):
+        classifier().fit(*iris, sample_weight=weight)
+
+
+def test_one_number_weighs_all_rows_alike(iris):
+    X, y = iris
+    np.testing.assert_array_equal(
+        classifier().fit(X, y, sample_weight=3.0).predict_proba(X), classifier().fit(X, y).predict_proba(X)
+    )
+
+
+def test_rows_of_weight_zero_are_no_rows(iris):
+    X, y = iris
+    weight = (np.arange(150) % 3 > 0) * 2.0
+    kept = weight > 0
+    np.testing.assert_array_equal(
+        classifier(early_stopping=True).fit(X, y, weight).predict_proba(X),
+        classifier(early_stopping=True).fit(X[kept], y[kept]).predict_proba(X),
+    )
+
+
+# -- predictions
+
+
+def test_the_batch_and_its_size_do_not_change_a_prediction(iris):
+    X, y = iris
+    model = classifier().fit(X, y)
+    whole = model.predict_proba(X)
+    for rows in (slice(0, 1), slice(7, 9), slice(0, 149), slice(None, None, -1)):
+        np.testing.assert_array_equal(model.predict_proba(X[rows]), whole[rows])
+
+
+def test_a_prediction_before_fit_says_so():
+    with pytest.raises(NotFittedError):
+        classifier().predict([[1.0]])
+    with pytest.raises(NotFittedError):
+        _ = classifier().net_

@@ -245,7 +245,9 @@ def _require_matplotlib(caller: str) -> None:
 
 def _loss_name(estimator: Any) -> str:
     loss = getattr(estimator, "loss", "loss")
-    return loss.replace("_", " ") if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    name = loss.replace("_", " ") if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    # Smoothed labels lift the loss far above 0, which would look like a bad fit.
+    return f"{name},\nsmoothed labels" if getattr(estimator, "label_smoothing", 0) else name
 
 
 def _make_axes(ax: Any, panels: list[str]) -> np.ndarray:

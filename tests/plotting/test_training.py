@@ -23,8 +23,8 @@ COLUMNS = ["train_loss", "valid_loss", "valid_score", "lr"]
 @pytest.fixture(scope="module")
 def stopped():
     X, y = make_classification(n_samples=200, flip_y=0.3, random_state=0)
-    settings = {**SMALL, "max_epochs": 200, "lr": 0.02, "patience": 5}
-    return MLPClassifier(**settings, early_stopping=True).fit(X, y)
+    settings = {**SMALL, "max_epochs": 200, "lr": 0.02, "label_smoothing": 0.0}
+    return MLPClassifier(**settings, early_stopping=True, patience=5).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,12 @@ def test_axes_are_labelled_by_loss_and_score_of_the_task():
     transformer = NeuralNetTransformer(loss=my_loss, max_epochs=2, early_stopping=True, random_state=0).fit(X)
     labels = [ax.get_ylabel() for ax in TrainingDisplay.from_estimator(transformer).axes_]
     assert labels[:2] == ["my_loss", "$R^2$"]
+
+
+def test_the_loss_axis_says_that_labels_were_smoothed():
+    X, y = make_classification(n_samples=60, random_state=0)
+    smoothed = MLPClassifier(**SMALL, label_smoothing=0.1).fit(X, y)
+    assert TrainingDisplay.from_estimator(smoothed).ax_.get_ylabel() == "log loss,\nsmoothed labels"
 
 
 def test_an_axes_that_is_passed_becomes_the_first_panel_and_the_rest_stays_in_its_place(stopped):

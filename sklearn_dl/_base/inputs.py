@@ -51,10 +51,16 @@ def on_host(data: Any) -> Any:
 
 
 def _read_numbers(estimator: Any, X: Any, **options: Any) -> Array:
-    X = validate_data(estimator, on_host(X), dtype="numeric", accept_sparse="csr", **options)
+    name = type(estimator).__name__
+    try:
+        X = validate_data(estimator, on_host(X), dtype="numeric", accept_sparse="csr", **options)
+    except ValueError as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} cannot read X: {error}") from error
     if X.dtype.kind not in "biuf":
         raise ValueError(
-            f"{type(estimator).__name__}: X must hold real numbers; got dtype {X.dtype}. "
+            f"{name}: X must hold real numbers; got dtype {X.dtype}. "
             "Encode other columns first, e.g. by sklearn.compose.ColumnTransformer."
         )
     return X

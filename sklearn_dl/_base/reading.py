@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
@@ -51,7 +50,10 @@ class RowReader(TrainingParameters):
         """Training and validation rows from arrays; classes and scales are learnt on the way."""
         X = self._read_X(X, reset=not resume)
         y = self._read_y(y, X)
-        check_consistent_length(X, y)
+        if X.shape[0] != len(y):
+            raise ValueError(
+                f"{type(self).__name__}: X and y must have equally many rows; got {X.shape[0]} and {len(y)}."
+            )
         weight = self._read_weight(sample_weight, X)
         index = np.flatnonzero(weight)  # rows of weight 0 are no rows
         y, weight = y[index], weight[index]

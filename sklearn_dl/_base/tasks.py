@@ -53,6 +53,7 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         Parameters
         ----------
         X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows.
 
         Returns
         -------
@@ -68,6 +69,7 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         Parameters
         ----------
         X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows.
 
         Returns
         -------
@@ -77,7 +79,18 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         return self._probabilities(torch.from_numpy(self._outputs(X)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithm of ``predict_proba(X)``, of the same shape."""
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
         return np.log(self.predict_proba(X))
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Any:
@@ -85,10 +98,14 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in ``fit``. Scales are learnt from the rows of the first call and kept.
+        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows, as in ``fit``. Scales are learnt from those of the first call and kept.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed at the first call if `y` lacks some of them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in ``fit``.
 
         Returns
         -------
@@ -198,6 +215,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
         Parameters
         ----------
         X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows.
 
         Returns
         -------
@@ -214,8 +232,12 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in ``fit``. Scales are learnt from the rows of the first call and kept.
+        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows, as in ``fit``. Scales are learnt from those of the first call and kept.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in ``fit``.
 
         Returns
         -------
@@ -282,6 +304,7 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         Parameters
         ----------
         X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows.
 
         Returns
         -------
@@ -299,6 +322,7 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
+            Features, as ``transform`` gives them.
 
         Returns
         -------
@@ -323,8 +347,12 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in ``fit``. Scales are learnt from the rows of the first call and kept.
+        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows, as in ``fit``. Scales are learnt from those of the first call and kept.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in ``fit``.
 
         Returns
         -------

@@ -19,7 +19,7 @@ from sklearn_dl._base.params import (
 
 class TrainingParameters(Estimator):
     max_epochs: PositiveInt = param(
-        default=30, doc="Passes over the training rows, at most. More fits closer and takes longer."
+        default=100, doc="Passes over the training rows, at most. More fits closer and takes longer."
     )
     batch_size: PositiveInt | Literal["auto"] = param(
         default="auto",

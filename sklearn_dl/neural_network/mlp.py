@@ -40,6 +40,7 @@ class _DenseLayers(TorchEstimator):
     activation: Activation | Callable = param(
         default="silu", doc="Function after each hidden layer, by name, torch class or instance."
     )
+    max_epochs: PositiveInt = param(default=30)
     lr: PositiveFloat = param(default=2e-3)
     weight_decay: NonNegativeFloat = param(default=0.3)
     dropout: ProperFraction = param(

@@ -147,7 +147,7 @@ class NeuralNetRegressor(ArrayInput, _AnyModule, TorchRegressor):
     >>> from torch import nn
     >>> from sklearn_dl.neural_network import NeuralNetRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = NeuralNetRegressor(nn.Linear, module_params={"bias": True}, random_state=0)
+    >>> model = NeuralNetRegressor(nn.Linear, module_params={"bias": True}, lr=0.01, random_state=0)
     >>> model.fit(X, y).score(X, y) > 0.4
     True
     """

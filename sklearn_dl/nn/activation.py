@@ -55,6 +55,7 @@ def hidden_width(activation: nn.Module, width: int) -> int:
     Parameters
     ----------
     activation : torch.nn.Module
+        As :func:`make_activation` gives it.
     width : int
         Values a row has after the activation.
 

@@ -12,6 +12,7 @@ def split_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Paramete
     Parameters
     ----------
     module : torch.nn.Module
+        The network.
 
     Returns
     -------
@@ -36,6 +37,7 @@ def count_parameters(module: nn.Module) -> int:
     Parameters
     ----------
     module : torch.nn.Module
+        The network.
 
     Returns
     -------

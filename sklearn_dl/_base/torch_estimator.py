@@ -256,19 +256,24 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
             raise ValueError(f"This is no saved {type(self).__name__}: it holds none of its parameters.")
         defaults = {name: field.default for name, field in self._fields.items()}
         super().__setstate__({**defaults, **state})  # an older file may lack a newer parameter
+        if "_weights" in state:
+            self._device = self._device_here()
 
-    def _restore_net(self) -> TrainingNet:
-        """Net with the saved weights, built by the parameters of the fit, on this machine's device."""
+    def _device_here(self) -> torch.device:
+        """Device of a loaded estimator: its own, or the CPU where this machine has no such device."""
         try:
-            self._device = resolve_device(self.device, type(self).__name__)
+            return resolve_device(self.device, type(self).__name__)
         except ValueError:
             warnings.warn(
                 f"{type(self).__name__}: this machine has no device {self.device!r}; using the CPU.",
-                stacklevel=3,
+                stacklevel=4,
             )
-            self._device = torch.device("cpu")
+            return torch.device("cpu")
+
+    def _restore_net(self) -> TrainingNet:
+        """Net with the saved weights, built by the parameters of the fit."""
         as_fitted = copy.copy(self)
-        as_fitted.__dict__.update(self._fit_params, _device=self._device)
+        as_fitted.__dict__.update(self._fit_params)
         with isolated_randomness(0, self._device):
             net = as_fitted._make_net()
         try:

@@ -198,10 +198,15 @@ class TrainingNet(NeuralNet):
 
     def arrays(self, *, with_optimizer: bool) -> dict[str, Any]:
         """Weights, and what training needs to go on from them, as numpy arrays."""
-        state: dict[str, Any] = {"module": to_arrays(self.module_.state_dict())}
+        module, raw = self.module_.state_dict(), self._raw_state
+        if self._best_state is not None:  # in the midst of training: what it would end with now
+            module = self._best_state
+        elif self._average is not None and raw is None:
+            module, raw = self._average.module.state_dict(), module
+        state: dict[str, Any] = {"module": to_arrays(module)}
         if with_optimizer:
             state["optimizer"] = optimizer_arrays(self.optimizer_)
-            state["raw_module"] = None if self._raw_state is None else to_arrays(self._raw_state)
+            state["raw_module"] = None if raw is None else to_arrays(raw)
         return state
 
     def load_arrays(self, state: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ class MLP(nn.Sequential):
         See `make_norm`.
     residual : bool, default=False
         Whether the layers are residual blocks.
-    initialization : str or callable, default="he_normal"
+    initialization : str or callable, default="default"
         See `initialize`. The head is drawn without the gain of the activation.
     """
 
@@ -45,7 +45,7 @@ class MLP(nn.Sequential):
         dropout: float = 0.0,
         norm: str | None = None,
         residual: bool = False,
-        initialization: Initialization = "he_normal",
+        initialization: Initialization = "default",
     ) -> None:
         super().__init__()
         width_before = n_features

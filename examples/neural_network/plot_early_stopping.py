@@ -35,8 +35,8 @@ for name, model in [("to the end", to_the_end), ("stopped early", stopped)]:
     print(f"{name:13} {model.n_iter_:4} epochs, accuracy {accuracy:.3f}, cross-entropy {cross_entropy:.2f}")
 
 # %%
-# The probabilities suffer most: a network that has learnt its rows by heart is sure of its errors. The loss on
-# training rows falls and falls, that on held-out rows turns. The dotted line marks the epoch that was kept.
+# The probabilities suffer most: a network that has learnt its rows by heart is sure of its errors. The loss
+# on training rows falls on, that on held-out rows turns. The dotted line marks the epoch that was kept.
 
 TrainingDisplay.from_estimator(stopped, panels=["loss", "score"])
 plt.show()

@@ -298,7 +298,8 @@ class TrainingNet(NeuralNet):
         self.optimizer_.step()
         if self._average is not None:
             self._average.update(self.module_)
-        return {"loss": loss.detach() / owner.n_members, "weight": len(batch.y)}
+        mean_loss = loss.detach() if owner.n_members == 1 else loss.detach() / owner.n_members
+        return {"loss": mean_loss, "weight": len(batch.y)}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         module = self._evaluated_module()

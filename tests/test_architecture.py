@@ -119,8 +119,7 @@ def test_imports_go_down_the_table():
     wrong = [
         f"{found.module} imports {found.target}"
         for found in IMPORTS
-        if (target := within_package(found.target))
-        and unit_of(target) not in allowed(unit_of(found.module))
+        if (target := within_package(found.target)) and unit_of(target) not in allowed(unit_of(found.module))
     ]
     assert wrong == []
 

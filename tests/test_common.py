@@ -6,7 +6,8 @@ import pytest
 from sklearn.base import BaseEstimator
 
 import sklearn_dl
-from sklearn_dl.testing import all_estimators, parametrize_with_checks
+from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
+from sklearn_dl.testing import all_estimators, estimator_checks, parametrize_with_checks
 
 ESTIMATORS = dict(all_estimators())
 
@@ -19,8 +20,42 @@ pytestmark = [
 ]
 
 
+#: Beside the defaults: what does more than one thing to the rows, the weights or the state.
+VARIANTS = [
+    cls(
+        hidden_layer_sizes=(16,),
+        norm="batch",
+        dropout=0.2,
+        residual=True,
+        early_stopping=True,
+        n_members=2,
+        ema_decay=0.9,
+        batch_size=16,
+        optimizer="sgd",
+        lr=0.01,
+        lr_schedule="plateau",
+        gradient_clip=1.0,
+        precision="float64",
+    )
+    for cls in (MLPClassifier, MLPRegressor)
+]
+
+
 @parametrize_with_checks([cls() for cls in ESTIMATORS.values()])
 def test_every_estimator_keeps_every_promise(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [
+        pytest.param(variant, check, id=f"{type(variant).__name__}-{name}")
+        for variant in VARIANTS
+        for name, check in estimator_checks(variant)
+        if not check.func.__module__.startswith("sklearn.")
+    ],
+)
+def test_estimators_with_many_options_keep_the_promises_of_this_package(estimator, check):
     check(estimator)
 
 

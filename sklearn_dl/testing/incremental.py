@@ -14,7 +14,8 @@ def incremental_checks(estimator: BaseEstimator) -> Iterator[Any]:
     """Yield the checks of this file that apply."""
     if hasattr(estimator, "partial_fit"):
         yield check_partial_fit_continues
-        yield check_fit_after_partial_fit_starts_anew
+        if not getattr(estimator, "warm_start", False):
+            yield check_fit_after_partial_fit_starts_anew
         if is_classifier(estimator):
             yield check_first_partial_fit_learns_all_classes
 

@@ -36,7 +36,8 @@ def randomness_checks(estimator: BaseEstimator) -> Iterator[Any]:
     if get_tags(estimator).non_deterministic:
         return
     yield check_same_random_state_gives_same_bits
-    yield check_refit_leaves_no_residue
+    if not getattr(estimator, "warm_start", False):
+        yield check_refit_leaves_no_residue
     yield check_fits_in_threads_give_same_bits
     if is_classifier(estimator) or is_regressor(estimator):
         yield check_folds_in_processes_give_same_bits

@@ -475,12 +475,6 @@ class DerivesInConstructor(LeastSquares):
         return self._factor * super().predict(X)
 
 
-@breaks("check_sample_weight_is_routed", words="sample_weight")
-class RequestsNothing(LeastSquares):
-    def set_fit_request(self, **kwargs):
-        return self
-
-
 @breaks("check_sample_weight_is_routed", words="the fold's")
 class UsesWeightsOnlyWithoutRouting(LeastSquares):
     def fit(self, X, y, sample_weight=None):

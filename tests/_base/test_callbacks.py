@@ -1,0 +1,366 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.validation import check_is_fitted
+from skorch import callbacks as skorch_callbacks
+from skorch.exceptions import SkorchException
+
+from sklearn_dl._base.training import TrainingNet
+from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
+
+PLAIN = {
+    "activation": "tanh",
+    "batch_size": 75,
+    "label_smoothing": 0.0,
+    "lr": 0.02,
+    "lr_schedule": "constant",
+    "max_epochs": 3,
+    "random_state": 0,
+    "weight_decay": 0.0,
+}
+
+
+@pytest.fixture
+def iris(iris):
+    """Without its equal rows, which would be merged and weighted."""
+    X, y = iris
+    return X + 1e-3 * np.random.default_rng(0).normal(size=X.shape), y
+
+
+def classifier(*callbacks, **params):
+    return MLPClassifier(4, **{**PLAIN, "callbacks": list(callbacks), **params})
+
+
+def callback_of(model, kind):
+    """The copy that took part in the training."""
+    (callback,) = (callback for _, callback in model.net_.callbacks_ if isinstance(callback, kind))
+    return callback
+
+
+class Recorder(skorch_callbacks.Callback):
+    """Notes what it hears."""
+
+    def initialize(self):
+        self.events = []
+        return self
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.events.append("train begins")
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.events.append(f"epoch {net.history[-1, 'epoch']}")
+        self.lengths = len(dataset_train), len(dataset_valid)
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        self.events.append("train batch" if training else "valid batch")
+
+    def on_grad_computed(self, net, named_parameters=None, batch=None, **kwargs):
+        self.events.append("gradient")
+        assert all(parameter.grad is not None for _, parameter in named_parameters)
+
+    def on_batch_end(self, net, batch=None, training=None, loss=None, y_pred=None, **kwargs):
+        X, y = batch
+        assert y_pred.shape == (len(X), 3)
+        mean = torch.nn.functional.cross_entropy(y_pred, y)
+        torch.testing.assert_close(loss, mean, rtol=1e-4, atol=1e-4)
+        assert net.history[-1, "batches", -1, "train_loss" if training else "valid_loss"] == pytest.approx(
+            loss.item()
+        )
+
+    def on_epoch_end(self, net, **kwargs):
+        row = net.history[-1]
+        self.events.append(
+            sorted(key for key in row if key in ("train_loss", "valid_loss", "valid_score", "lr"))
+        )
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        self.events.append("train ends")
+
+
+class HearsEpochs(skorch_callbacks.Callback):
+    """Listens to epochs alone."""
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs_ = len(net.history)
+
+
+# -- skorch
+
+
+def test_a_callback_hears_every_event_in_order(iris):
+    model = classifier(Recorder(), early_stopping=True, validation_fraction=0.2, max_epochs=2).fit(*iris)
+    recorder = callback_of(model, Recorder)
+    epoch = [
+        *2 * ["train batch", "gradient"],
+        "valid batch",
+        ["lr", "train_loss", "valid_loss", "valid_score"],
+    ]
+    assert recorder.events == ["train begins", "epoch 1", *epoch, "epoch 2", *epoch, "train ends"]
+    assert sum(recorder.lengths) <= 150
+
+
+def test_listening_changes_no_weight_beyond_rounding(iris):
+    for params in ({}, {"n_members": 2}, {"early_stopping": True, "ema_decay": 0.5}):
+        heard, silent = (
+            classifier(*callbacks, **params).fit(*iris)
+            for callbacks in ([skorch_callbacks.BatchScoring("accuracy")], [])
+        )
+        if not params:
+            np.testing.assert_allclose(heard.predict_proba(iris[0]), silent.predict_proba(iris[0]), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("callback", "hears_batches"), [(None, False), (HearsEpochs(), False), (Recorder(), True)]
+)
+def test_batches_are_told_only_where_a_callback_listens(callback, hears_batches, iris, monkeypatch):
+    told = []
+    original = TrainingNet.notify
+    monkeypatch.setattr(
+        TrainingNet, "notify", lambda net, event, **news: told.append(event) or original(net, event, **news)
+    )
+    classifier(*[callback] if callback else [], early_stopping=True).fit(*iris)
+    assert told.count("on_epoch_end") == 3
+    assert ("on_batch_end" in told) is hears_batches
+    assert ("on_grad_computed" in told) is hears_batches
+
+
+def test_training_leaves_the_callbacks_of_the_parameters_as_they_were(iris):
+    scheduler = skorch_callbacks.LRScheduler("StepLR", step_size=1)
+    model = classifier(scheduler, HearsEpochs()).fit(*iris)
+    assert not hasattr(scheduler, "lr_scheduler_")
+    assert model.callbacks[0] is scheduler
+    assert callback_of(model, HearsEpochs).n_epochs_ == 3
+
+
+def test_epoch_scoring_scores_the_held_out_rows(iris):
+    scoring = skorch_callbacks.EpochScoring("accuracy", lower_is_better=False)
+    model = classifier(scoring, early_stopping=True).fit(*iris)
+    assert model.net_.history[:, "accuracy"] == pytest.approx(model.validation_scores_)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_epoch_scoring_scores_the_training_rows(n_members, iris):
+    scoring = skorch_callbacks.EpochScoring("accuracy", on_train=True, name="train_accuracy")
+    model = classifier(scoring, n_members=n_members, lr=1e-30).fit(*iris)
+    if n_members == 1:
+        assert model.net_.history[-1, "train_accuracy"] == pytest.approx(model.score(*iris))
+
+
+def test_epoch_scoring_works_for_real_values(line):
+    scoring = skorch_callbacks.EpochScoring("r2", lower_is_better=False)
+    model = MLPRegressor(4, max_epochs=3, early_stopping=True, callbacks=[scoring]).fit(*line)
+    assert model.net_.history[:, "r2"] == pytest.approx(model.validation_scores_, rel=1e-4)
+
+
+def test_early_stopping_of_skorch_ends_the_training_in_silence(iris, recwarn):
+    stopper = skorch_callbacks.EarlyStopping(
+        monitor="train_loss", patience=2, threshold=1e9, sink=lambda *args: None
+    )
+    model = classifier(stopper, max_epochs=9).fit(*iris)
+    assert model.n_iter_ == 3
+    assert not [warning for warning in recwarn if "interrupted" in str(warning.message)]
+
+
+@pytest.mark.parametrize("lr_schedule", ["constant", "cosine"])
+def test_a_scheduler_of_skorch_rules_the_step_size(lr_schedule, iris):
+    scheduler = skorch_callbacks.LRScheduler("StepLR", step_size=1, gamma=0.5)
+    model = classifier(scheduler, lr_schedule=lr_schedule, max_epochs=4).fit(*iris)
+    assert model.net_.history[:, "event_lr"] == pytest.approx([0.02, 0.01, 0.005, 0.0025])
+
+
+def test_gradient_norm_clipping_of_skorch_is_gradient_clip(iris):
+    ours = classifier(gradient_clip=0.1).fit(*iris)
+    theirs = classifier(skorch_callbacks.GradientNormClipping(0.1)).fit(*iris)
+    np.testing.assert_allclose(ours.predict_proba(iris[0]), theirs.predict_proba(iris[0]), rtol=1e-4)
+
+
+def test_the_freezer_of_skorch_keeps_weights_as_they_began(iris):
+    frozen = classifier(skorch_callbacks.Freezer("linear_1.*")).fit(*iris)
+    begun = classifier(lr=1e-30).fit(*iris)
+    torch.testing.assert_close(
+        frozen.module_.linear_1.weight, begun.module_.linear_1.weight, check_stride=False
+    )
+    assert not torch.equal(frozen.module_.head.weight, begun.module_.head.weight)
+
+
+def test_checkpoints_of_skorch_hold_the_weights_and_can_be_loaded(iris, tmp_path):
+    best = skorch_callbacks.Checkpoint(monitor="train_loss_best", dirname=str(tmp_path), fn_prefix="best_")
+    last = skorch_callbacks.TrainEndCheckpoint(dirname=str(tmp_path), fn_prefix="last_")
+    model = classifier(best, last).fit(*iris)
+    assert {"best_params.pt", "best_history.json", "last_params.pt"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+    expected = model.predict_proba(iris[0])
+    with torch.no_grad():
+        model.module_.head.weight.zero_()
+    model.net_.load_params(checkpoint=callback_of(model, skorch_callbacks.Checkpoint))
+    np.testing.assert_array_equal(model.predict_proba(iris[0]), expected)
+
+
+def test_a_checkpoint_that_monitors_what_is_not_there_says_so(iris, tmp_path):
+    with pytest.raises(SkorchException, match="valid_loss_best"):
+        classifier(skorch_callbacks.Checkpoint(dirname=str(tmp_path))).fit(*iris)
+
+
+def test_the_progress_bar_of_skorch_counts_batches(iris, capsys):
+    classifier(skorch_callbacks.ProgressBar(detect_notebook=False), max_epochs=1).fit(*iris)
+    assert "/2" in capsys.readouterr().err
+
+
+def test_print_log_and_timers_of_skorch_work(iris):
+    lines = []
+    log = skorch_callbacks.PrintLog(sink=lines.append)
+    classifier(log, skorch_callbacks.EpochTimer()).fit(*iris)
+    assert len(lines) == 5  # two of heading
+
+
+def test_callbacks_may_have_names(iris):
+    model = classifier(("mine", HearsEpochs())).fit(*iris)
+    assert dict(model.net_.callbacks_)["mine"].n_epochs_ == 3
+
+
+@pytest.mark.parametrize("callback", [5, "Checkpoint", HearsEpochs, ("name", 5), lambda net: None])
+def test_what_is_no_callback_is_refused_in_words(callback, iris):
+    with pytest.raises(TypeError, match="MLPClassifier: callbacks must hold skorch callbacks"):
+        classifier(callback).fit(*iris)
+
+
+def test_an_error_in_a_callback_reaches_the_user(iris):
+    class Broken(skorch_callbacks.Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise RuntimeError("boom")
+
+    model = classifier(Broken())
+    with pytest.raises(RuntimeError, match="boom"):
+        model.fit(*iris)
+    assert not model.__sklearn_is_fitted__()
+
+
+# -- the net
+
+
+def test_the_net_offers_what_skorch_users_reach_for(iris, tmp_path):
+    X, y = iris
+    model = classifier(early_stopping=True).fit(X, y)
+    net = model.net_
+    check_is_fitted(net)
+    assert net.history[:, "train_loss"] == model.loss_curve_
+    assert net.module_ is model.module_
+    np.testing.assert_array_equal(model.classes_[net.predict(X)], model.predict(X))
+    np.testing.assert_allclose(net.predict_proba(X), model.predict_proba(X), rtol=1e-4)
+    assert net.forward(X).shape == (150, 3)
+    assert "TrainingNet" in repr(net)
+    net.save_params(f_params=tmp_path / "params.pt")
+    net.load_params(f_params=tmp_path / "params.pt")
+    copy = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(copy.predict(X), net.predict(X))
+
+
+# -- scikit-learn
+
+
+class Watcher:
+    """Callback of scikit-learn that notes what it is told, and stops after some epochs."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after, self.told, self.predictions = stop_after, [], []
+
+    def setup(self, estimator, context):
+        self.told.append("setup")
+
+    def teardown(self, estimator, context):
+        self.told.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
+        self.told.append(f"{context.task_name} {context.task_id} begins")
+        self.seen = X, y, metadata
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        self.told.append(f"{context.task_name} {context.task_id} ends")
+        self.predictions.append(fitted_estimator.predict_proba(self.seen[0]))
+        return fitted_estimator.n_iter_ == self.stop_after
+
+
+def test_a_callback_of_scikit_learn_hears_of_the_fit_and_its_epochs(iris):
+    watcher, weight = Watcher(), np.ones(150)
+    classifier(max_epochs=2).set_callbacks(watcher).fit(*iris, sample_weight=weight)
+    assert watcher.told == [
+        "setup", "fit 0 begins", "epoch 0 begins", "epoch 0 ends", "epoch 1 begins", "epoch 1 ends",
+        "fit 0 ends", "teardown",
+    ]  # fmt: skip
+    assert watcher.seen[0] is iris[0]
+    assert watcher.seen[1] is iris[1]
+    assert watcher.seen[2] == {"sample_weight": weight}
+
+
+def test_a_callback_of_scikit_learn_can_stop_the_training(iris):
+    watcher = Watcher(stop_after=3)
+    model = classifier(max_epochs=9).set_callbacks(watcher).fit(*iris)
+    assert model.n_iter_ == 3
+    assert watcher.told[-1] == "teardown"
+    np.testing.assert_array_equal(
+        model.predict_proba(iris[0]), classifier(max_epochs=3).fit(*iris).predict_proba(iris[0])
+    )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"dropout": 0.5},
+        {"norm": "batch"},
+        {"n_members": 2},
+        {"ema_decay": 0.5},
+        {"early_stopping": True, "lr": 1.0},
+    ],
+    ids=str,
+)
+def test_the_fitted_estimator_after_an_epoch_is_what_a_fit_of_so_many_epochs_gives(params, iris):
+    X, y = iris
+    watcher = Watcher()
+    classifier(**params, max_epochs=6).set_callbacks(watcher).fit(X, y)
+    for n_epochs in range(1, 7):
+        expected = classifier(**params, max_epochs=n_epochs).fit(X, y).predict_proba(X)
+        np.testing.assert_array_equal(watcher.predictions[n_epochs - 1], expected)
+
+
+def test_watching_changes_no_weight(iris):
+    for params in ({"dropout": 0.5}, {"n_members": 2, "early_stopping": True}):
+        watched = classifier(**params).set_callbacks(Watcher()).fit(*iris)
+        np.testing.assert_array_equal(
+            watched.predict_proba(iris[0]), classifier(**params).fit(*iris).predict_proba(iris[0])
+        )
+
+
+def test_a_callback_of_scikit_learn_is_torn_down_after_a_failure(line):
+    watcher = Watcher()
+    model = MLPRegressor(4, optimizer="sgd", lr=1e38, max_epochs=2).set_callbacks(watcher)
+    with pytest.raises(ArithmeticError):
+        model.fit(*line)
+    assert watcher.told[-1] == "teardown"
+
+
+def test_the_scoring_monitor_of_scikit_learn_scores_every_epoch(iris):
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = classifier().set_callbacks(monitor).fit(*iris)
+    scores = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(scores) == 3
+    assert scores[-1] == model.score(*iris)
+
+
+def test_the_progress_bar_of_scikit_learn_goes_through_fit_and_search(iris, capsys):
+    classifier().set_callbacks(ProgressBar()).fit(*iris)
+    assert "MLPClassifier" in capsys.readouterr().out
+    search = GridSearchCV(classifier(max_epochs=2), {"lr": [0.1, 0.01]}, cv=2).set_callbacks(ProgressBar())
+    search.fit(*iris)
+    assert "GridSearchCV" in capsys.readouterr().out
+    assert search.best_estimator_.n_iter_ == 2
+
+
+def test_a_fit_with_callbacks_of_scikit_learn_can_be_pickled(iris):
+    model = classifier().set_callbacks(ProgressBar()).fit(*iris)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(iris[0]), model.predict(iris[0]))

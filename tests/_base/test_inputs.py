@@ -73,8 +73,10 @@ def test_a_large_offset_does_not_cancel_the_digits_of_column_moments(offset):
     np.testing.assert_allclose(scale, expected_scale, rtol=1e-7)
 
 
-def test_column_moments_of_sparse_rows_leave_zeros_zero():
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_column_moments_of_sparse_rows_leave_zeros_zero(index_dtype):
     X = sparse.random_array((60, 4), density=0.4, format="csr", random_state=0)
+    X.indices, X.indptr = X.indices.astype(index_dtype), X.indptr.astype(index_dtype)
     weight = np.random.default_rng(0).uniform(0.5, 2, size=60)
     mean, scale = column_moments([(X[:20], weight[:20]), (X[20:], weight[20:])])
     np.testing.assert_array_equal(mean, np.zeros(4))

@@ -1,11 +1,13 @@
 """Losses by name, torch class, instance or function: each becomes a module that returns one loss a row."""
 
 import copy
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sklearn_dl.nn import losses
@@ -66,24 +68,26 @@ def make_criterion(
 
 def _binary_log_loss(logits: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
     smooth = target * (1 - label_smoothing) + 0.5 * label_smoothing
-    return nn.functional.binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
+    return F.binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
 
 
-def class_probabilities(
+def class_log_probabilities(
     outputs: Tensor, criterion: RowLoss, *, multilabel: bool, label_smoothing: float
 ) -> Tensor:
-    """Probabilities that the module's outputs stand for, given the loss it was trained with.
+    """Logarithms of the probabilities that a module's outputs stand for, given the loss it was trained with.
 
     Under label smoothing a network learns q = (1 - s) p + s / K, for K classes, in place of the probabilities
     p. This is undone, but for a share of q that keeps p above 0 and in the order of q.
     """
     if isinstance(criterion.loss, nn.NLLLoss):
-        return outputs.exp()
+        return outputs
     if multilabel:
-        smooth = torch.sigmoid(outputs)
-        smooth = torch.stack([smooth, 1 - smooth], dim=-1)
+        log_q = torch.stack([F.logsigmoid(outputs), F.logsigmoid(-outputs)], dim=-1)
     else:
-        smooth = torch.softmax(outputs, dim=-1)
-    sharp = torch.maximum(smooth - label_smoothing / smooth.shape[-1], 0.01 * smooth)
-    sharp = sharp / sharp.sum(-1, keepdim=True)
-    return sharp[..., 0] if multilabel else sharp
+        log_q = outputs.log_softmax(-1)
+    if label_smoothing > 0:
+        least = 0.01 * log_q.exp()
+        sharp = log_q.exp() - label_smoothing / log_q.shape[-1]
+        log_q = torch.where(sharp > least, sharp.clamp_min(0).log(), log_q + math.log(0.01))
+        log_q = log_q.log_softmax(-1)
+    return log_q[..., 0] if multilabel else log_q

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
 from sklearn_dl._base.batches import Batch, Rows
-from sklearn_dl._base.criterion import RowLoss, class_probabilities, make_criterion
+from sklearn_dl._base.criterion import RowLoss, class_log_probabilities, make_criterion
 from sklearn_dl._base.inputs import column_moments
 from sklearn_dl._base.params import Fraction, OpenFraction, PositiveFloat, param
 from sklearn_dl._base.targets import encode_classes, read_class_labels, read_real_values, require_two_classes
@@ -91,7 +91,7 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         log_probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return np.log(self.predict_proba(X))
+        return self._log_probabilities(torch.from_numpy(self._outputs(X))).numpy()
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Any:
         """Train for one epoch on these rows, going on from what is there, with constant `lr`.
@@ -172,13 +172,15 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         return logits.argmax(1).numpy()
 
     def _probabilities(self, logits: Tensor) -> np.ndarray:
-        is_smoothed = self.loss == "log_loss"
-        return class_probabilities(
+        return self._log_probabilities(logits).exp().numpy()
+
+    def _log_probabilities(self, logits: Tensor) -> Tensor:
+        return class_log_probabilities(
             logits,
             self._net.criterion_,
             multilabel=self._multilabel,
-            label_smoothing=self._fit_params["label_smoothing"] if is_smoothed else 0.0,
-        ).numpy()
+            label_smoothing=self._fit_params["label_smoothing"] if self.loss == "log_loss" else 0.0,
+        )
 
     def _score_rows(self, rows: Rows) -> float:
         predicted = self._predict_encoded(self._net.forward(rows))

@@ -1,6 +1,5 @@
 """The base of every estimator that trains a torch module: one fit, and a state of parameters and arrays."""
 
-import copy
 import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -272,8 +271,8 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _restore_net(self) -> TrainingNet:
         """Net with the saved weights, built by the parameters of the fit."""
-        as_fitted = copy.copy(self)
-        as_fitted.__dict__.update(self._fit_params)
+        as_fitted = object.__new__(type(self))
+        as_fitted.__dict__ = {**self.__dict__, **self._fit_params}
         with isolated_randomness(0, self._device):
             net = as_fitted._make_net()
         try:

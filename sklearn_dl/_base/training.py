@@ -199,10 +199,11 @@ class TrainingNet(NeuralNet):
     def arrays(self, *, with_optimizer: bool) -> dict[str, Any]:
         """Weights, and what training needs to go on from them, as numpy arrays."""
         module, raw = self.module_.state_dict(), self._raw_state
-        if self._best_state is not None:  # in the midst of training: what it would end with now
-            module = self._best_state
-        elif self._average is not None and raw is None:
-            module, raw = self._average.module.state_dict(), module
+        if self._tasks is not None:  # in the midst of training: what it would end with now
+            if self._best_state is not None:
+                module = self._best_state
+            elif self._average is not None:
+                module, raw = self._average.module.state_dict(), module
         state: dict[str, Any] = {"module": to_arrays(module)}
         if with_optimizer:
             state["optimizer"] = optimizer_arrays(self.optimizer_)
@@ -218,6 +219,10 @@ class TrainingNet(NeuralNet):
         if state.get("raw_module"):
             self._raw_state = to_tensors(state["raw_module"])
             self._average = RunningAverage(self.module_, self._owner.ema_decay, n_averaged=1)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._owner._net = self  # the estimator's own state leaves the net out
 
     def take_up(self, owner: Any, history: list[dict[str, Any]]) -> None:
         """Go on for `owner`, whose history this is."""

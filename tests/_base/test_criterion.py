@@ -3,11 +3,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_dl._base.criterion import RowLoss, class_probabilities, make_criterion
+from sklearn_dl._base.criterion import RowLoss, class_log_probabilities, make_criterion
 
 torch.manual_seed(0)
 LOGITS, CLASSES = torch.randn(7, 3), torch.tensor([0, 2, 1, 1, 0, 2, 2])
 PRED, TARGET = torch.randn(7, 2), torch.randn(7, 2)
+
+
+def probabilities(outputs, criterion, **options):
+    return class_log_probabilities(outputs, criterion, **options).exp()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,7 @@ def test_a_column_of_outputs_meets_a_column_of_targets():
     ],
 )
 def test_probabilities_are_those_that_the_outputs_stand_for(loss, outputs, multilabel, expected):
-    given = class_probabilities(outputs, make_criterion(loss), multilabel=multilabel, label_smoothing=0.0)
+    given = probabilities(outputs, make_criterion(loss), multilabel=multilabel, label_smoothing=0.0)
     torch.testing.assert_close(given, expected)
 
 
@@ -99,19 +103,13 @@ def test_label_smoothing_is_taken_back_out_of_probabilities():
     p = torch.tensor([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05]])
     outputs = (0.8 * p + 0.2 / 3).log()  # of the network with the least smoothed loss
     criterion = make_criterion("log_loss", label_smoothing=0.2)
-    torch.testing.assert_close(
-        class_probabilities(outputs, criterion, multilabel=False, label_smoothing=0.2), p
-    )
+    torch.testing.assert_close(probabilities(outputs, criterion, multilabel=False, label_smoothing=0.2), p)
     outputs = torch.logit(0.8 * p + 0.1)
-    torch.testing.assert_close(
-        class_probabilities(outputs, criterion, multilabel=True, label_smoothing=0.2), p
-    )
+    torch.testing.assert_close(probabilities(outputs, criterion, multilabel=True, label_smoothing=0.2), p)
 
 
 def test_probabilities_without_smoothing_stay_above_zero_in_their_order():
-    sharp = class_probabilities(
-        10 * LOGITS, make_criterion("log_loss"), multilabel=False, label_smoothing=0.5
-    )
+    sharp = probabilities(10 * LOGITS, make_criterion("log_loss"), multilabel=False, label_smoothing=0.5)
     torch.testing.assert_close(sharp.argsort(), LOGITS.argsort())
     assert (sharp > 0).all()
     torch.testing.assert_close(sharp.sum(1), torch.ones(7))

@@ -1,4 +1,6 @@
+import importlib.util
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import callbacks as skorch_callbacks
 from skorch.exceptions import SkorchException
 
+from sklearn_dl._base import progress
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
 
@@ -256,3 +259,26 @@ def test_the_net_offers_what_skorch_users_reach_for(iris, tmp_path):
     net.load_params(f_params=tmp_path / "params.pt")
     copy = pickle.loads(pickle.dumps(net))
     np.testing.assert_array_equal(copy.predict(X), net.predict(X))
+
+
+# -- scikit-learn before 1.9; for what follows see test_progress.py
+
+
+def test_without_the_interface_of_scikit_learn_nobody_is_told(monkeypatch):
+    """The stand-in for scikit-learn before 1.9."""
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    stand_in = importlib.util.module_from_spec(progress.__spec__)
+    progress.__spec__.loader.exec_module(stand_in)
+    told = []
+
+    class Estimator(stand_in.CallbackSupportMixin):
+        @stand_in.with_callbacks
+        def fit(self):
+            tasks = stand_in.EpochTasks(self, {"X": None, "y": None, "metadata": {}}, 3, dict)
+            for _ in range(3):
+                tasks.begin()
+                told.append(tasks.end())
+            tasks.finish()
+
+    Estimator().fit()
+    assert told == [False, False, False]

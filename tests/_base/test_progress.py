@@ -1,12 +1,9 @@
-import importlib.util
 import pickle
-import sys
 
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_dl._base import progress
 from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
 
 sklearn_callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
@@ -130,23 +127,3 @@ def test_the_progress_bar_of_scikit_learn_goes_through_fit_and_search(iris, caps
 def test_a_fit_with_callbacks_of_scikit_learn_can_be_pickled(iris):
     model = classifier().set_callbacks(sklearn_callback.ProgressBar()).fit(*iris)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(iris[0]), model.predict(iris[0]))
-
-
-def test_without_the_interface_of_scikit_learn_nobody_is_told(monkeypatch):
-    """The stand-in for scikit-learn before 1.9."""
-    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
-    stand_in = importlib.util.module_from_spec(progress.__spec__)
-    progress.__spec__.loader.exec_module(stand_in)
-    told = []
-
-    class Estimator(stand_in.CallbackSupportMixin):
-        @stand_in.with_callbacks
-        def fit(self):
-            tasks = stand_in.EpochTasks(self, {"X": None, "y": None, "metadata": {}}, 3, dict)
-            for _ in range(3):
-                tasks.begin()
-                told.append(tasks.end())
-            tasks.finish()
-
-    Estimator().fit()
-    assert told == [False, False, False]

@@ -151,6 +151,7 @@ class TrainingNet(NeuralNet):
         finally:
             best, self._best_state, self._raw_state = self._best_state, None, None
             self._generator = self._valid = self._tasks = self._backprop = None
+            self.module_._compiled_call_impl = None  # a loaded module predicts uncompiled too
             self._set_training(False)
             self.history = History(self.whole_epochs()[-_HISTORY_LENGTH:])
         if self._stopped_by == "user":

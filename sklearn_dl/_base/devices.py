@@ -1,4 +1,7 @@
-"""Devices and number formats: names become torch objects, or a message lists the known ones."""
+"""Devices by name, and the number of threads that a step is worth."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -33,3 +36,22 @@ def known_devices() -> list[str]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return names
+
+
+@contextmanager
+def threads_worth(operations: float) -> Iterator[None]:
+    """Within the block torch uses one thread if a step has few floating-point operations.
+
+    Several threads would spend such a step waiting for one another: at best as fast, on a busy machine ten
+    times slower. The threads of other steps are left as the user has set them.
+    """
+    n_threads = torch.get_num_threads()
+    if operations < _WORTH_THREADS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+_WORTH_THREADS = 1e8  # about a millisecond of one core

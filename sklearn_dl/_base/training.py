@@ -16,6 +16,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_dl._base.batches import Batch, Rows, Stream, n_batch_rows
+from sklearn_dl._base.devices import threads_worth
 from sklearn_dl._base.errors import DivergenceError, in_words
 from sklearn_dl._base.optimizers import make_optimizer
 from sklearn_dl._base.progress import EpochTasks
@@ -28,7 +29,7 @@ from sklearn_dl._base.weights import (
     to_arrays,
     to_tensors,
 )
-from sklearn_dl.nn import Ensemble
+from sklearn_dl.nn import Ensemble, count_parameters
 
 _HISTORY_LENGTH = 10_000  # epochs remembered; partial_fit may run for months
 
@@ -146,7 +147,7 @@ class TrainingNet(NeuralNet):
         if owner.compile:
             self.module_.compile()
         try:
-            with in_words(type(owner).__name__):
+            with in_words(type(owner).__name__), threads_worth(self._operations_a_step()):
                 self.partial_fit(rows)
         finally:
             best, self._best_state, self._raw_state = self._best_state, None, None
@@ -169,6 +170,12 @@ class TrainingNet(NeuralNet):
             witness, self._witness = self._witness, None
             if not torch.isfinite(self.validation_step(witness)["loss"]):
                 raise self._diverged("loss of the final weights is not finite", self._n_done)
+
+    def _operations_a_step(self) -> float:
+        """Floating-point operations of a step, where layers are dense; infinity where they are not."""
+        if self._owner._closed_form_gradients(self.module_) is None:
+            return np.inf
+        return 6.0 * self.batch_size * count_parameters(self.module_)
 
     def whole_epochs(self) -> list[dict[str, Any]]:
         """Rows of the history, but for an epoch that was interrupted."""

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
 import sklearn_dl
 from sklearn_dl._base.devices import known_devices, resolve_device
@@ -37,3 +39,22 @@ def test_auto_is_the_fastest_there_is(monkeypatch, cuda, mps, fastest):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert resolve_device("auto", "Net") == torch.device(fastest)
     assert ("cuda:1" in known_devices()) is cuda
+
+
+@pytest.mark.parametrize(("width", "expected"), [(8, 1), (2048, 2)])
+def test_small_steps_run_on_one_thread_and_large_ones_on_those_the_user_set(width, expected):
+    seen = []
+
+    class Listener(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        X, y = np.zeros((600, 300)), np.arange(600) % 2
+        MLPClassifier(width, max_epochs=1, callbacks=[Listener()]).fit(X, y)
+        assert seen == [expected]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -614,5 +614,7 @@ def test_the_end_of_each_epoch_is_told_to_the_estimator(iris):
 @pytest.mark.parametrize("params", [{}, {"norm": "batch"}, {"n_members": 2}])
 def test_a_compiled_module_learns_the_same(params, iris):
     X, y = iris
-    compiled, plain = (classifier(compile=compile, **params).fit(X, y) for compile in (True, False))
+    compiled, plain = (
+        classifier(compile=compile, optimizer="sgd", lr=0.1, **params).fit(X, y) for compile in (True, False)
+    )
     np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), rtol=1e-4)

@@ -161,17 +161,7 @@ def raw_batches(
     source: Any, batch_size: int, generator: torch.Generator | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     """One pass over a stream, as arrays X, y and weight (or None)."""
-    if isinstance(source, Iterator):
-        raise ValueError(
-            "A generator can be read only once, but training reads its data every epoch. Give an object "
-            "that can be iterated again (a torch Dataset, a class with __iter__), or call partial_fit on "
-            "each batch."
-        )
-    batches = source
-    if isinstance(source, Dataset):
-        shuffle = generator is not None and hasattr(source, "__len__")
-        batches = DataLoader(source, batch_size, shuffle=shuffle, generator=generator)
-    for batch in batches:
+    for batch in _batches_of(source, batch_size, generator):
         if not isinstance(batch, list | tuple) or len(batch) not in (2, 3):
             raise ValueError(
                 "A stream must give pairs (X, y) or triples (X, y, sample_weight); "
@@ -184,6 +174,25 @@ def raw_batches(
                 f"got shapes {[part.shape for part in (X, y, *weight)]}."
             )
         yield X, y, weight[0] if weight else None
+
+
+def raw_rows(source: Any, batch_size: int) -> Iterator[np.ndarray]:
+    """One pass over the X of a stream, whose batches may lack targets."""
+    for batch in _batches_of(source, batch_size):
+        yield np.asarray(on_host(batch[0] if isinstance(batch, list | tuple) else batch))
+
+
+def _batches_of(source: Any, batch_size: int, generator: torch.Generator | None = None) -> Iterable[Any]:
+    if isinstance(source, Iterator):
+        raise ValueError(
+            "A generator can be read only once, but training reads its data every epoch. Give an object "
+            "that can be iterated again (a torch Dataset, a class with __iter__), or call partial_fit on "
+            "each batch."
+        )
+    if not isinstance(source, Dataset):
+        return source
+    shuffle = generator is not None and hasattr(source, "__len__")
+    return DataLoader(source, batch_size, shuffle=shuffle, generator=generator)
 
 
 def _sizes(n_rows: int, size: int) -> list[int]:

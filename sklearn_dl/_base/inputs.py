@@ -100,7 +100,15 @@ def column_moments(
     shape: tuple[int, ...] = ()
     for X, weight in blocks:
         shape = X.shape[1:]
-        flat = X if sparse.issparse(X) else np.asarray(X, dtype=np.float64).reshape(len(X), -1)
+        if sparse.issparse(X):
+            parts = (
+                X.data,
+                X.indices.astype(np.int32),
+                X.indptr.astype(np.int32),
+            )  # as old scikit-learn needs
+            flat = sparse.csr_array(parts, shape=X.shape)
+        else:
+            flat = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
         scaler = scaler or StandardScaler(with_mean=not sparse.issparse(X))
         with np.errstate(over="ignore", invalid="ignore"):
             scaler.partial_fit(flat, sample_weight=weight)

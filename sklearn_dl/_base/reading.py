@@ -83,7 +83,10 @@ class RowReader(TrainingParameters):
     def _read_weight(self, sample_weight: Any, X: Array) -> np.ndarray:
         if sample_weight is None:
             return np.ones(X.shape[0])
-        return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not np.isfinite(weight.sum()):
+            raise ValueError(f"{type(self).__name__}: sample_weight must have a finite sum.")
+        return weight
 
     def _read_stream(
         self, source: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int

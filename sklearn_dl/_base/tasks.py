@@ -175,11 +175,13 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         return self._log_probabilities(logits).exp().numpy()
 
     def _log_probabilities(self, logits: Tensor) -> Tensor:
+        fitted = self._fit_params
+        label_smoothing = fitted["label_smoothing"] if fitted["loss"] == "log_loss" else 0.0
         return class_log_probabilities(
             logits,
             self._net.criterion_,
             multilabel=self._multilabel,
-            label_smoothing=self._fit_params["label_smoothing"] if self.loss == "log_loss" else 0.0,
+            label_smoothing=label_smoothing,
         )
 
     def _score_rows(self, rows: Rows) -> float:

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_batches
+from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_rows
 from sklearn_dl._base.criterion import RowLoss
 from sklearn_dl._base.devices import resolve_device
 from sklearn_dl._base.display import NetworkHTML
@@ -304,8 +304,8 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _prediction_blocks(self, X: Any) -> Iterator[Tensor]:
         if is_stream(X):
-            for batch, _, _ in raw_batches(X, n_batch_rows(self.batch_size)):
-                yield self._tensor(self._read_X(batch, reset=False))
+            for rows in raw_rows(X, n_batch_rows(self.batch_size)):
+                yield self._tensor(self._read_X(rows, reset=False))
             return
         X = self._read_X(X, reset=False)
         n_rows = max(32, _PREDICTION_VALUES // max(1, int(np.prod(X.shape[1:]))))

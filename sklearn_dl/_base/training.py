@@ -311,8 +311,10 @@ class TrainingNet(NeuralNet):
         self.optimizer_.step()
         if self._average is not None:
             self._average.update(self.module_)
-        mean_loss = loss.detach() if owner.n_members == 1 else loss.detach() / owner.n_members
-        return {"loss": mean_loss, "weight": len(batch.y)}
+        loss = loss.detach()
+        if isinstance(self.module_, Ensemble):
+            loss = loss / len(self.module_.members)
+        return {"loss": loss, "weight": len(batch.y)}
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         module = self._evaluated_module()

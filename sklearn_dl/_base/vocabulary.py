@@ -102,7 +102,8 @@ class TrainingParameters(Estimator):
     callbacks: list | tuple | None = param(
         default=None,
         doc="Skorch callbacks, or (name, callback) pairs. Copies of them, in ``net_.callbacks_``, take part "
-        "in the training; a learning-rate scheduler among them takes the place of `lr_schedule`.",
+        "in the training; a learning-rate scheduler among them takes the place of `lr_schedule`. "
+        "EpochScoring needs its default ``use_caching=True``.",
     )
     random_state: RandomState = param(
         default=None,

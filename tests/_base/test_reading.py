@@ -325,3 +325,20 @@ def test_a_prediction_before_fit_says_so():
         classifier().predict([[1.0]])
     with pytest.raises(NotFittedError):
         _ = classifier().net_
+
+
+def test_a_stream_may_lack_targets_where_it_is_predicted(iris):
+    X, y = iris
+
+    class Halves:
+        def __iter__(self):
+            return iter([X[:70], X[70:]])
+
+    model = MLPClassifier(8, max_epochs=2, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(Halves()), model.predict_proba(X))
+
+
+def test_weights_without_a_finite_sum_are_refused(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="MLPClassifier: sample_weight must have a finite sum"):
+        MLPClassifier(8).fit(X, y, np.full(len(y), 1.5e308))

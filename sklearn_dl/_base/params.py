@@ -157,9 +157,7 @@ def _constructor(fields: Mapping[str, Field]) -> Callable[..., None]:
     body = "\n".join(f"    self.{name} = {name}" for name in fields) or "    pass"
     namespace: dict[str, Any] = {"_defaults": {name: field.default for name, field in fields.items()}}
     exec(f"def __init__({signature}):\n{body}", namespace)
-    init = namespace["__init__"]
-    init.__annotations__ = {name: field.hint for name, field in fields.items()}
-    return init
+    return namespace["__init__"]
 
 
 def _documented(doc: str, fields: Mapping[str, Field], attributes: Mapping[str, tuple[str, str]]) -> str:

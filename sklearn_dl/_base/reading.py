@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ _MOST_BYTES_IN_MEMORY = 2 << 30  # larger X stays where it is and is converted b
 
 class RowReader(TrainingParameters):
     """Part of `TorchEstimator`: reads training data, learning classes and scales on the way."""
+
+    _only_reads_X: ClassVar[bool] = False  # whether the module never works in place on its input
 
     # -- what an input mixin and a task say, see inputs.py and tasks.py
 
@@ -72,7 +74,11 @@ class RowReader(TrainingParameters):
         if not resume:
             every = len(index) == X.shape[0]
             blocks = row_blocks(X, len(index))
-            self._learn_scales((X[rows if every else index[rows]], weight[rows]) for rows in blocks)
+            counts = None if np.all(weight == 1.0) else weight
+            self._learn_scales(
+                (X[rows if every else index[rows]], None if counts is None else counts[rows])
+                for rows in blocks
+            )
         weight *= len(y) / weight.sum()
         if not self.early_stopping:
             return self._to_rows(X, index, y, weight), None
@@ -134,7 +140,7 @@ class RowReader(TrainingParameters):
         mean_weight = np.mean(all_weights if factors is None else all_weights * factors[encoded])
         return Stream(source, encode), None
 
-    def _learn_scales(self, blocks: Iterable[tuple[Array, np.ndarray]]) -> None:
+    def _learn_scales(self, blocks: Iterable[tuple[Array, np.ndarray | None]]) -> None:
         self._x_mean: np.ndarray | None = None
         self._x_scale: np.ndarray | None = None
         if self.standardize:
@@ -164,7 +170,10 @@ class RowReader(TrainingParameters):
         return Rows(self._tensor(X if len(index) == len(X) else X[index]), self._tensor_y(y), weights)
 
     def _tensor(self, X: Array) -> Tensor:
-        """Standardised rows on the device."""
+        """Standardised rows on the device; X itself, not copied, where nothing changes it."""
+        is_ready = self._x_mean is None and isinstance(X, np.ndarray) and X.dtype == self._dtype
+        if is_ready and self._only_reads_X and X.flags.c_contiguous and X.flags.writeable:
+            return torch.from_numpy(X).to(self._device)
         scaled = np.empty(X.shape, dtype=self._dtype)
         try:
             with np.errstate(over="raise"):

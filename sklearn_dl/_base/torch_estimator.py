@@ -33,7 +33,7 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     _attributes = {
         "n_features_in_": ("int", "Size of the second axis of X in ``fit``."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Column names, if X was a data frame."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Column names, if X was a data frame."),
         "n_iter_": ("int", "Epochs trained."),
         "history_": (
             "list of dict",

@@ -55,6 +55,8 @@ class _DenseLayers(TorchEstimator):
         doc="Law of the initial weights, or a function that fills a weight tensor in place.",
     )
 
+    _only_reads_X = True
+
     def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
         return MLP(
             shape[0],

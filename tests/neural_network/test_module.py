@@ -360,3 +360,12 @@ def test_a_plain_module_learns_what_the_multi_layer_perceptron_learns(iris):
         module, max_epochs=10, random_state=0, lr=0.01, weight_decay=mlp.weight_decay
     ).fit(*iris)
     np.testing.assert_allclose(net.predict_proba(iris[0]), mlp.predict_proba(iris[0]), rtol=1e-3)
+
+
+def test_a_module_that_works_in_place_leaves_the_callers_rows_alone():
+    X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    before = X.copy()
+    module = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 1))
+    model = NeuralNetRegressor(module, standardize=False, max_epochs=1, batch_size=40).fit(X, X[:, 0])
+    model.predict(X)
+    np.testing.assert_array_equal(X, before)

@@ -22,7 +22,7 @@ _MOST_BYTES_IN_MEMORY = 2 << 30  # larger X stays where it is and is converted b
 class RowReader(TrainingParameters):
     """Part of `TorchEstimator`: reads training data, learning classes and scales on the way."""
 
-    _only_reads_X: ClassVar[bool] = False  # whether the module never works in place on its input
+    _leaves_input_alone: ClassVar[bool] = False  # whether the module never works in place on its input
 
     # -- what an input mixin and a task say, see inputs.py and tasks.py
 
@@ -172,7 +172,7 @@ class RowReader(TrainingParameters):
     def _tensor(self, X: Array) -> Tensor:
         """Standardised rows on the device; X itself, not copied, where nothing changes it."""
         is_ready = self._x_mean is None and isinstance(X, np.ndarray) and X.dtype == self._dtype
-        if is_ready and self._only_reads_X and X.flags.c_contiguous and X.flags.writeable:
+        if is_ready and self._leaves_input_alone and X.flags.c_contiguous and X.flags.writeable:
             return torch.from_numpy(X).to(self._device)
         scaled = np.empty(X.shape, dtype=self._dtype)
         try:

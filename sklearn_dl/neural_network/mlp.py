@@ -55,7 +55,7 @@ class _DenseLayers(TorchEstimator):
         doc="Law of the initial weights, or a function that fills a weight tensor in place.",
     )
 
-    _only_reads_X = True
+    _leaves_input_alone = True
 
     def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
         return MLP(

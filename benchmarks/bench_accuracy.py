@@ -8,6 +8,7 @@ the table shows the mean over them, and the lowest.
 """
 
 import argparse
+import logging
 import time
 import warnings
 
@@ -39,6 +40,8 @@ except ImportError:
 
 torch.set_num_threads(1)
 warnings.simplefilter("ignore")
+for name in ("lightning.pytorch", "pytorch_lightning"):  # RealMLP_TD's trainer speaks at every fit
+    logging.getLogger(name).setLevel(logging.ERROR)
 
 CLASSES = {
     "breast_cancer": datasets.load_breast_cancer(return_X_y=True),

@@ -79,7 +79,9 @@ def write_results(name: str, results: dict[str, Any], packages: tuple[str, ...])
     machine = {"python": platform.python_version(), "processor": platform.machine(), **versions}
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"versions": machine, "results": results}, indent=1) + "\n")
+    text = json.dumps({"versions": machine, "results": results})
+    strict = json.loads(text, parse_constant=lambda number: None)  # JSON knows no NaN
+    path.write_text(json.dumps(strict, indent=1) + "\n")
     print(f"\nwritten to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 
 

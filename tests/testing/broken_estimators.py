@@ -447,11 +447,11 @@ class IgnoresClassWeight(Centroids):
 @breaks("check_pipeline_does_as_by_hand", words="pipeline's")
 class RecognisesTrainingArray(Centre):
     def fit(self, X, y=None):
-        self.training_id_ = id(X)
+        self.training_array_ = X
         return super().fit(X)
 
     def transform(self, X):
-        return super().transform(X) + (id(X) == self.training_id_)
+        return super().transform(X) + (X is self.training_array_)
 
 
 @breaks("check_cross_validate_does_as_by_hand", words="scores")

@@ -90,7 +90,9 @@ class RowReader(TrainingParameters):
         if sample_weight is None:
             return np.ones(X.shape[0])
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not np.isfinite(weight.sum()):
+        with np.errstate(over="ignore"):
+            is_finite = np.isfinite(weight.sum())
+        if not is_finite:
             raise ValueError(f"{type(self).__name__}: sample_weight must have a finite sum.")
         return weight
 

@@ -1,7 +1,7 @@
 """The base of every estimator that trains a torch module: one fit, and a state of parameters and arrays."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -289,9 +289,13 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Outputs of the module in evaluation mode, as a float64 array of shape (n_samples, n_outputs)."""
-        return self._forward(X, self.module_)
+        return self._forward(X, self._predictor())
 
-    def _forward(self, X: Any, function: Any) -> np.ndarray:
+    def _predictor(self) -> Callable[[Tensor], Tensor]:
+        """What gives the outputs for rows: the module."""
+        return self.module_
+
+    def _forward(self, X: Any, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         check_is_fitted(self)
         outputs = []
         with torch.inference_mode(), in_words(type(self).__name__), self.net_.autocast():

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from sklearn_dl._base.inputs import TableInput
 from sklearn_dl._base.params import (
@@ -68,6 +69,17 @@ class _DenseLayers(TorchEstimator):
             residual=self.residual,
             initialization=self.initialization,
         )
+
+    def _predictor(self) -> Callable[[Tensor], Tensor]:
+        """The network in float64 on the CPU, since float32 rounds a row by its place among the others."""
+        module = self.module_
+        if self._device.type != "cpu" or self._fit_params["precision"] == "bf16":
+            return module
+        exact = {
+            name: value.double() if value.is_floating_point() else value
+            for name, value in module.state_dict().items()
+        }
+        return lambda rows: functional_call(module, exact, (rows.double(),))
 
 
 class MLPClassifier(TableInput, _DenseLayers, TorchClassifier):

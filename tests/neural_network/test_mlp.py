@@ -200,3 +200,14 @@ def test_the_parameters_can_be_searched_over(iris):
     search = GridSearchCV(MLPClassifier(max_epochs=5, random_state=0), grid, cv=2).fit(*iris)
     assert search.best_params_["hidden_layer_sizes"] == (16, 16)
     assert search.best_estimator_.n_iter_ == 5
+
+
+@pytest.mark.parametrize("width", [7, 33, 50])
+@pytest.mark.parametrize("estimator_class", [MLPClassifier, MLPRegressor])
+def test_a_rows_prediction_does_not_depend_on_its_place(estimator_class, width):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 10))
+    model = estimator_class(width, max_epochs=3, random_state=0).fit(X, np.arange(60) % 3)
+    order = rng.permutation(60)
+    predict = getattr(model, "predict_proba", model.predict)
+    np.testing.assert_allclose(predict(X[order]), predict(X)[order], rtol=1e-12)

@@ -93,7 +93,9 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         """
         return self._log_probabilities(torch.from_numpy(self._outputs(X))).numpy()
 
-    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Any:
+    def partial_fit(  # type: ignore[override]
+        self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
+    ) -> "TorchEstimator":
         """Train for one epoch on these rows, going on from what is there, with constant `lr`.
 
         Parameters
@@ -231,24 +233,6 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
             y = y * self._y_scale + self._y_mean
         return y[:, 0] if self._y_is_flat else y
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """Train for one epoch on these rows, going on from what is there, with constant `lr`.
-
-        Parameters
-        ----------
-        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
-            Rows, as in ``fit``. Scales are learnt from those of the first call and kept.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, as in ``fit``.
-
-        Returns
-        -------
-        self : estimator
-        """
-        return self._train_one_epoch(X, y, sample_weight)
-
     def _read_y(self, y: Any, X: Any) -> np.ndarray:
         return read_real_values(y, type(self).__name__)
 
@@ -345,24 +329,6 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
             rows = decode(torch.from_numpy(codes).to(self._device)).double().cpu().numpy()
         rows = rows.reshape(-1, *self._sample_shape)
         return rows if self._x_mean is None else rows * self._x_scale + self._x_mean
-
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """Train for one epoch on these rows, going on from what is there, with constant `lr`.
-
-        Parameters
-        ----------
-        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
-            Rows, as in ``fit``. Scales are learnt from those of the first call and kept.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, as in ``fit``.
-
-        Returns
-        -------
-        self : estimator
-        """
-        return self._train_one_epoch(X, y, sample_weight)
 
     def _read_y(self, y: Any, X: Any) -> np.ndarray:
         return np.zeros(X.shape[0])  # y plays no part

@@ -86,6 +86,24 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         resume = self.warm_start and self.__sklearn_is_fitted__()
         return self._safely(resume, X, y, sample_weight, n_epochs=self.max_epochs, schedule=self.lr_schedule)
 
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TorchEstimator":
+        """Train for one epoch on these rows, going on from what is there, with constant `lr`.
+
+        Parameters
+        ----------
+        X : array-like, CSR or data frame of shape (n_samples, ...); or a stream
+            Rows, as in ``fit``. Scales are learnt from those of the first call and kept.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in ``fit``.
+
+        Returns
+        -------
+        self : estimator
+        """
+        return self._train_one_epoch(X, y, sample_weight)
+
     def count_parameters(self) -> int:
         """Number of trained values in ``module_``."""
         return count_parameters(self.module_)

@@ -108,7 +108,8 @@ class Backprop:
         for i in reversed(range(len(layers))):
             linear, _, derive = layers[i]
             gradient = derive(gradient, kept[i])
-            _write_gradient(linear, values[i], gradient)
+            linear.weight.grad = _matmul(gradient.t(), values[i])
+            linear.bias.grad = gradient.sum(0)
             if i > 0:
                 gradient = _matmul(gradient, linear.weight)
         return losses.mean()
@@ -212,20 +213,11 @@ def _by_autograd(loss: RowLoss, outputs: Tensor, target: Tensor) -> tuple[Tensor
     return losses.detach(), gradient
 
 
-def _write_gradient(linear: nn.Linear, inputs: Tensor, gradient: Tensor) -> None:
-    for parameter in (linear.weight, linear.bias):
-        if parameter.grad is None:
-            parameter.grad = torch.empty_like(parameter)
-    _matmul(gradient.t(), inputs, out=linear.weight.grad)
-    torch.sum(gradient, 0, out=linear.bias.grad)
-
-
-def _matmul(a: Tensor, b: Tensor, bias: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-    """Product a @ b + bias; either `bias` or `out` may be given."""
+def _matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Product a @ b, plus `bias`."""
     if _prefers_onednn(a, b):
-        product = torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
-        return product if out is None else out.copy_(product)
-    return torch.mm(a, b, out=out) if bias is None else torch.addmm(bias, a, b)
+        return torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
+    return torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
 
 
 # torch multiplies float32 matrices with MKL, which leaves AVX-512 unused on AMD processors. oneDNN, which

@@ -123,15 +123,13 @@ def test_gradient_of_an_ensemble_is_that_of_the_sum_of_the_losses_of_its_members
     torch.testing.assert_close(gradient(ensemble), expected, rtol=0, atol=1e-12)
 
 
-def test_gradient_replaces_the_one_before_in_the_same_memory():
+def test_gradient_replaces_the_one_before():
     mlp, X = biased_mlp(N_FEATURES, N_OUTPUTS).double(), float64_batch()
     _, expected = gradient_by_autograd(mlp, cross_entropy, X, CLASSES)
-    memory = [parameter.grad.data_ptr() for parameter in mlp.parameters()]
     step = Backprop(mlp, cross_entropy)
     step(-X, CLASSES)
     step(X, CLASSES)
     torch.testing.assert_close(gradient(mlp), expected, rtol=0, atol=1e-12)
-    assert [parameter.grad.data_ptr() for parameter in mlp.parameters()] == memory
 
 
 def test_loaded_weights_are_seen():

@@ -176,23 +176,31 @@ class RowReader(TrainingParameters):
         is_ready = self._x_mean is None and isinstance(X, np.ndarray) and X.dtype == self._dtype
         if is_ready and self._leaves_input_alone and X.flags.c_contiguous and X.flags.writeable:
             return torch.from_numpy(X).to(self._device)
-        scaled = np.empty(X.shape, dtype=self._dtype)
+        scaled = torch.empty(X.shape, dtype=self._torch_dtype)
+        out = scaled.numpy()
         try:
             with np.errstate(over="raise"):
                 for rows in row_blocks(X):
                     block = X[rows].toarray() if sparse.issparse(X) else X[rows]
-                    scaled[rows] = block if self._x_mean is None else (block - self._x_mean) / self._x_scale
+                    if self._x_mean is None or self._x_scale is None:
+                        out[rows] = block
+                    else:
+                        np.divide(block - self._x_mean, self._x_scale, out=out[rows], casting="same_kind")
         except FloatingPointError as error:
             raise ValueError(
-                f"{type(self).__name__}: X holds values beyond {scaled.dtype}. "
+                f"{type(self).__name__}: X holds values beyond {self._dtype}. "
                 'Set standardize=True or precision="float64".'
             ) from error
-        return torch.from_numpy(scaled).to(self._device)
+        return scaled.to(self._device)
 
     def _tensor_y(self, y: np.ndarray) -> Tensor:
         """Encoded targets or weights on the device: class indices stay int64."""
         y = np.array(y, dtype=np.int64 if y.dtype.kind in "iu" else self._dtype)
         return torch.from_numpy(y).to(self._device)
+
+    @property
+    def _torch_dtype(self) -> torch.dtype:
+        return torch.float64 if self._fit_params["precision"] == "float64" else torch.float32
 
     @property
     def _dtype(self) -> np.dtype:

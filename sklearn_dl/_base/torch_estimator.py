@@ -245,9 +245,8 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     def _make_net(self) -> TrainingNet:
         members = [self._build_module(self._sample_shape, self._n_outputs) for _ in range(self.n_members)]
         module = members[0] if self.n_members == 1 else Ensemble(members, average=self._averaged_kind())
-        dtype = torch.float64 if self._dtype == np.float64 else torch.float32
-        module.to(self._device, dtype)
-        criterion = self._make_criterion().to(self._device, dtype)
+        module.to(self._device, self._torch_dtype)
+        criterion = self._make_criterion().to(self._device, self._torch_dtype)
         return TrainingNet(module, owner=self, criterion=criterion, device=self._device)
 
     def _closed_form_gradients(self, module: nn.Module) -> Backprop | None:

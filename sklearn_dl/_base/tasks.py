@@ -228,7 +228,7 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             As `y` was in ``fit``, in its units.
         """
-        y = self._predict_encoded(self._outputs(X))
+        y = self._outputs(X)
         if self._y_mean is not None:
             y = y * self._y_scale + self._y_mean
         return y[:, 0] if self._y_is_flat else y
@@ -254,15 +254,9 @@ class TorchRegressor(RegressorMixin, TorchEstimator):
     def _make_criterion(self) -> RowLoss:
         return make_criterion(self.loss, quantile=self.quantile, delta=self.huber_delta)
 
-    def _predict_encoded(self, outputs: Any) -> np.ndarray:
-        return np.asarray(outputs)
-
-    def _probabilities(self, outputs: Tensor) -> np.ndarray:
-        return outputs.numpy()
-
     def _score_rows(self, rows: Rows) -> float:
         weight = None if rows.weight is None else rows.weight.cpu().numpy()
-        predicted = self._predict_encoded(self._net.forward(rows))
+        predicted = self._net.forward(rows).numpy()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # one held-out row has no R2: NaN says so
             return float(r2_score(rows.y.cpu().numpy(), predicted, sample_weight=weight))
@@ -347,12 +341,6 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
 
     def _make_criterion(self) -> RowLoss:
         return make_criterion(self.loss)
-
-    def _predict_encoded(self, outputs: Any) -> np.ndarray:
-        return np.asarray(outputs)
-
-    def _probabilities(self, outputs: Tensor) -> np.ndarray:
-        return outputs.numpy()
 
     def _score_rows(self, rows: Rows) -> float:
         batches = list(rows.batches(self._net.batch_size))

@@ -173,6 +173,14 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         """Score of the module on encoded rows."""
         raise NotImplementedError
 
+    def _predict_encoded(self, outputs: Tensor) -> np.ndarray:
+        """Encoded targets that outputs stand for; what ``net_.predict`` gives."""
+        return outputs.numpy()
+
+    def _probabilities(self, outputs: Tensor) -> np.ndarray:
+        """What ``net_.predict_proba`` gives: as in skorch, the outputs where there are no classes."""
+        return outputs.numpy()
+
     # -- the one fit
 
     def _train_one_epoch(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> "TorchEstimator":

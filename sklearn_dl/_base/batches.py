@@ -69,11 +69,11 @@ class Rows(Dataset):
         """
         n_rows = len(self)
         shuffled = generator is not None and n_rows > batch_size
-        order = torch.randperm(n_rows, generator=generator) if shuffled else torch.arange(n_rows)
-        block_size = batch_size * max(1, _BLOCK_VALUES // (self._values_per_row() * batch_size))
         if not shuffled and isinstance(self.X, Tensor):
             yield from _split(Batch(self.X, self.y, self.weight), batch_size)
             return
+        order = torch.randperm(n_rows, generator=generator) if shuffled else torch.arange(n_rows)
+        block_size = batch_size * max(1, _BLOCK_VALUES // (self._values_per_row() * batch_size))
         for index in order.split(_sizes(n_rows, block_size)):
             yield from _split(self.take(index), batch_size)
 
@@ -104,9 +104,8 @@ class RowsOnDemand(Rows):
         self.index, self.convert = index, convert
 
     def _take_X(self, index: Tensor) -> Tensor:
-        rows, place = np.unique(
-            self.index[index.cpu().numpy()], return_inverse=True
-        )  # files are read in order
+        wanted = self.index[index.cpu().numpy()]
+        rows, place = np.unique(wanted, return_inverse=True)  # files are read in order
         return self.convert(self.X[rows])[torch.from_numpy(place)]
 
 

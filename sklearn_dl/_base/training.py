@@ -97,9 +97,6 @@ class TrainingNet(NeuralNet):
     def get_dataset(self, X: Any, y: Any = None) -> Rows | Stream:
         return X if isinstance(X, Rows | Stream) else self._owner._prediction_rows(X)
 
-    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
-        return X, self._valid
-
     def get_iterator(self, dataset: Any, training: bool = False) -> "Epoch":
         return Epoch(dataset, self.batch_size, self._generator if training else None)
 
@@ -444,8 +441,8 @@ def _copies(callbacks: Any, owner: str) -> list[Any]:
             raise TypeError(
                 f"{owner}: callbacks must hold skorch callbacks or (name, callback) pairs; got {item!r}."
             )
-        copied = clone(callback, safe=False)
-        copies.append((item[0], copied) if isinstance(item, tuple) else copied)
+        copy_of_it = clone(callback, safe=False)
+        copies.append((item[0], copy_of_it) if isinstance(item, tuple) else copy_of_it)
     return copies
 
 

@@ -15,16 +15,7 @@ from sklearn_dl._base import progress
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
 
-PLAIN = {
-    "activation": "tanh",
-    "batch_size": 75,
-    "label_smoothing": 0.0,
-    "lr": 0.02,
-    "lr_schedule": "constant",
-    "max_epochs": 3,
-    "random_state": 0,
-    "weight_decay": 0.0,
-}
+from .plain import PLAIN
 
 
 @pytest.fixture

@@ -6,18 +6,9 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
 
-sklearn_callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+from .plain import PLAIN
 
-PLAIN = {
-    "activation": "tanh",
-    "batch_size": 75,
-    "label_smoothing": 0.0,
-    "lr": 0.02,
-    "lr_schedule": "constant",
-    "max_epochs": 3,
-    "random_state": 0,
-    "weight_decay": 0.0,
-}
+sklearn_callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
 
 
 def classifier(**params):

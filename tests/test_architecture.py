@@ -14,7 +14,9 @@ import sklearn_dl
 
 ROOT = Path(sklearn_dl.__file__).parent
 
-FREE_OF_TORCH_BASE = ("_base.params", "_base.inputs", "_base.targets", "_base.domains")
+FREE_OF_TORCH_BASE = (
+    "_base.arrays", "_base.threads", "_base.params", "_base.inputs", "_base.targets", "_base.domains",
+)  # fmt: skip
 TORCH_FAMILIES = (
     "vision", "sequence", "graph", "generative", "self_supervised", "semi_supervised", "metric_learning",
     "domain_adaptation", "reinforcement", "neural_network",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sklearn_dl._base.inputs import on_host
+from sklearn_dl._base.arrays import on_host
 
 # Rows are gathered in shuffled blocks of this many values: one gather serves many batches and stays in cache.
 _BLOCK_VALUES = 1 << 18

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
-Array = Any  # ndarray, memmap or CSR, of any real dtype
+from sklearn_dl._base.arrays import Array, is_tensor, namespace, on_host
 
 _BLOCK_BYTES = 1 << 22
 
@@ -18,6 +18,20 @@ class TableInput:
 
     def _read_X(self, X: Any, *, reset: bool) -> Array:
         return _read_numbers(self, X, reset=reset)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
+
+
+class FloatTableInput:
+    """X is a table of float64 or float32: array, memmap, CSR, or a torch tensor where it lives."""
+
+    def _read_X(self, X: Any, *, reset: bool, **options: Any) -> Array:
+        if is_tensor(X):
+            return _read_tensor(self, X, reset=reset)
+        return _validated(self, X, **{"dtype": [np.float64, np.float32], "reset": reset, **options})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
@@ -45,25 +59,53 @@ class ArrayInput:
         return tags
 
 
-def on_host(data: Any) -> Any:
-    """A torch tensor without its graph and device, which numpy cannot read; anything else as it is."""
-    return data.detach().cpu() if hasattr(data, "detach") else data
+def _read_tensor(estimator: Any, X: Array, *, reset: bool) -> Array:
+    name, torch = type(estimator).__name__, namespace(X)
+    X = X.detach()
+    if X.ndim != 2:
+        raise ValueError(
+            f"{name} needs X of shape (n_samples, n_features); got a tensor of shape {tuple(X.shape)}. "
+            "Reshape your data: X.reshape(-1, 1) for one feature, X.reshape(1, -1) for one sample."
+        )
+    if X.is_complex():
+        raise ValueError(f"{name}: X must hold real numbers. Complex data not supported; got {X.dtype}.")
+    if 0 in X.shape:
+        raise ValueError(f"{name}: X needs a minimum of 1 row and 1 column; got shape {tuple(X.shape)}.")
+    if X.dtype not in (torch.float64, torch.float32):
+        small = X.dtype in (torch.float16, torch.bfloat16) or X.device.type == "mps"
+        X = X.to(torch.float32 if small else torch.float64)
+    if not bool(torch.isfinite(X).all()):
+        raise ValueError(f"{name}: X contains NaN or infinity. Impute or drop such rows first.")
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+    elif X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {name} is expecting {estimator.n_features_in_} features "
+            "as input."
+        )
+    return X
 
 
 def _read_numbers(estimator: Any, X: Any, **options: Any) -> Array:
-    name = type(estimator).__name__
-    try:
-        X = validate_data(estimator, on_host(X), dtype="numeric", accept_sparse="csr", **options)
-    except ValueError as error:
-        if name in str(error):
-            raise
-        raise ValueError(f"{name} cannot read X: {error}") from error
+    X = _validated(estimator, on_host(X), dtype="numeric", **options)
     if X.dtype.kind not in "biuf":
         raise ValueError(
-            f"{name}: X must hold real numbers; got dtype {X.dtype}. "
+            f"{type(estimator).__name__}: X must hold real numbers; got dtype {X.dtype}. "
             "Encode other columns first, e.g. by sklearn.compose.ColumnTransformer."
         )
     return X
+
+
+def _validated(estimator: Any, X: Any, **options: Any) -> Array:
+    """X as scikit-learn reads it, with errors that name the estimator."""
+    try:
+        return validate_data(estimator, X, **{"accept_sparse": "csr", **options})
+    except ValueError as error:
+        name = type(estimator).__name__
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} cannot read X: {error}") from error
 
 
 def row_blocks(X: Array, n_rows: int | None = None) -> Iterator[slice]:

@@ -11,8 +11,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
+from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.batches import Batch, Rows, RowsOnDemand, Stream, n_batch_rows, raw_batches
-from sklearn_dl._base.inputs import Array, column_moments, merge_equal_rows, row_blocks
+from sklearn_dl._base.inputs import column_moments, merge_equal_rows, row_blocks
 from sklearn_dl._base.vocabulary import TrainingParameters
 
 _MOST_ROWS_TO_MERGE = 256  # on so few rows, repeating a row and weighting it is the same to the last bit

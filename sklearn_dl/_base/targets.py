@@ -8,7 +8,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sklearn_dl._base.inputs import on_host
+from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, on_host
 
 
 def read_class_labels(y: Any, owner: str) -> np.ndarray:
@@ -78,6 +78,41 @@ def read_real_values(y: Any, owner: str) -> np.ndarray:
         )
         return y.ravel()
     return y
+
+
+def read_float_targets(y: Any, X: Array, owner: str, *, multi_output: bool = True) -> Array:
+    """Real targets in the kind, device and dtype of X, of shape (n_samples,) or (n_samples, n_targets).
+
+    Raises
+    ------
+    ValueError
+        If y is missing, holds NaN or infinity, has several columns where `multi_output` is False, or has
+        another number of rows than X.
+    """
+    y = y.detach() if is_tensor(y) and is_tensor(X) else _given(y, owner)
+    if is_tensor(X):
+        y = move_like(y, X)
+        if y.ndim == 0 or y.ndim > 2:
+            raise ValueError(
+                f"{owner}: y must have shape (n_samples,) or (n_samples, n_targets); got {tuple(y.shape)}."
+            )
+        if not bool(namespace(y).isfinite(y).all()):
+            raise ValueError(f"{owner}: Input y contains NaN or infinity.")
+    else:
+        y = check_array(y, dtype=X.dtype, ensure_2d=False, input_name="y", force_writeable=False)
+    if not multi_output and y.ndim == 2:
+        y = y.reshape(-1) if is_tensor(y) and y.shape[1] == 1 else column_or_1d(y, warn=True)
+    require_equal_length(X, y, owner)
+    return y
+
+
+def require_equal_length(X: Array, y: Array, owner: str) -> None:
+    """Raise ValueError unless y has a row for each of X."""
+    if X.shape[0] != y.shape[0]:
+        raise ValueError(
+            f"{owner}: X and y must have equally many rows; "
+            f"found input variables with inconsistent numbers of samples: [{X.shape[0]}, {y.shape[0]}]."
+        )
 
 
 def require_two_classes(classes: np.ndarray, owner: str) -> None:

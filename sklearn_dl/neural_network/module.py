@@ -10,7 +10,8 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from sklearn_dl._base.inputs import Array, ArrayInput
+from sklearn_dl._base.arrays import Array
+from sklearn_dl._base.inputs import ArrayInput
 from sklearn_dl._base.params import param
 from sklearn_dl._base.tasks import TorchClassifier, TorchRegressor, TorchTransformer
 from sklearn_dl._base.torch_estimator import TorchEstimator

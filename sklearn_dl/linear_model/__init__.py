@@ -1,0 +1,3 @@
+"""Linear models: least squares, penalised regression, classification, stochastic gradient descent."""
+
+__all__: list[str] = []

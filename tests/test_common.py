@@ -1,6 +1,7 @@
 """Every public estimator keeps every promise with its default parameters."""
 
 import inspect
+from unittest import SkipTest
 
 import pytest
 from sklearn.base import BaseEstimator
@@ -57,6 +58,22 @@ def test_every_estimator_keeps_every_promise(estimator, check):
 )
 def test_estimators_with_many_options_keep_the_promises_of_this_package(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(cls(), id=name)
+        for name, cls in ESTIMATORS.items()
+        if cls.__module__.split(".")[1] in ("linear_model", "neighbors") and hasattr(cls, "predict")
+    ],
+)
+def test_every_classical_estimator_answers_tensors_with_tensors(estimator):
+    check = dict(estimator_checks(estimator))["check_tensors_are_answered_in_kind"]
+    try:
+        check(estimator)
+    except SkipTest as skipped:
+        pytest.fail(str(skipped))
 
 
 def test_the_walk_finds_exactly_the_estimators_that_the_families_export():

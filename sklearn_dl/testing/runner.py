@@ -20,6 +20,7 @@ from sklearn_dl.testing.parameters import parameter_checks
 from sklearn_dl.testing.persistence import persistence_checks
 from sklearn_dl.testing.randomness import randomness_checks
 from sklearn_dl.testing.targets import target_checks
+from sklearn_dl.testing.tensors import tensor_checks
 from sklearn_dl.testing.weights import weight_checks
 
 _TOPICS = (
@@ -31,6 +32,7 @@ _TOPICS = (
     weight_checks,
     composition_checks,
     device_checks,
+    tensor_checks,
     parameter_checks,
     incremental_checks,
 )

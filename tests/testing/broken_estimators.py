@@ -564,3 +564,24 @@ class GivesColumnsOfSeenClasses(Centroids):
     def predict_proba(self, X):
         probabilities = super().predict_proba(X)
         return probabilities[:, : len(self.seen_)] if hasattr(self, "seen_") else probabilities
+
+
+# -- tensors
+
+
+@breaks("check_tensors_are_answered_in_kind", words="predict: 60 of 60 differ")
+class AnswersTensorsOtherwise(LeastSquares):
+    def predict(self, X):
+        import torch
+
+        y = super().predict(X)
+        return torch.from_numpy(y + 1) if isinstance(X, torch.Tensor) else y
+
+
+@breaks("check_tensors_are_answered_in_kind", words="predict_proba of a tensor is a ndarray")
+class AnswersTensorsByHalf(Centroids):
+    def predict(self, X):
+        import torch
+
+        y = super().predict(X)
+        return torch.from_numpy(y) if isinstance(X, torch.Tensor) else y

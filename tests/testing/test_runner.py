@@ -74,7 +74,8 @@ def test_integers_are_not_checked_for_nan():
         for result in check_estimator(MeanImages(), make_data=make_data)
         if result["status"] == "skipped"
     }
-    assert skipped == {f"check_bad_input_is_named(fault={fault!r})" for fault in ("nan", "inf")}
+    faults = {name for name in skipped if name.startswith("check_bad_input")}
+    assert faults == {f"check_bad_input_is_named(fault={fault!r})" for fault in ("nan", "inf")}
 
 
 def test_make_data_gets_the_same_random_numbers_every_time():

@@ -5,13 +5,16 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 RESULTS = Path(__file__).parent / "results"
+
+Quality = float | Mapping[str, float]
+Job = Callable[[], Callable[[], Quality]]
 
 
 def pin_threads(n_threads: int = 1) -> None:
@@ -21,11 +24,12 @@ def pin_threads(n_threads: int = 1) -> None:
 
 
 def compare(
-    jobs: dict[str, Callable[[], Callable[[], float]]],
+    jobs: dict[str, Job],
     *,
     reference: str,
     rounds: int = 7,
     warm_up: bool = True,
+    clock: Literal["cpu", "wall"] = "cpu",
 ) -> list[dict[str, Any]]:
     """Run the jobs in turn, `rounds` times, and return a row for each.
 
@@ -33,33 +37,33 @@ def compare(
     ----------
     jobs : dict
         Name to a function that does the job and returns another, which is called unmeasured and returns
-        the quality of what was done (accuracy, R2, loss).
+        the quality of what was done: a number (accuracy, R2, loss) or several by name.
     reference : str
-        The job whose CPU time is 1.
+        The job whose time is 1.
     rounds : int, default=7
         Times each job runs; medians are reported.
     warm_up : bool, default=True
         Run each job once before, unmeasured.
+    clock : {"cpu", "wall"}, default="cpu"
+        Whose time the ratio is of.
     """
-    times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in jobs}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
     for turn in range(rounds + warm_up):
         for name, job in jobs.items():
             cpu, wall = time.process_time(), time.perf_counter()
             judge = job()
-            spent = (time.process_time() - cpu, time.perf_counter() - wall)
+            spent = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
             if turn >= warm_up:
-                times[name].append((*spent, judge()))
-    base = median(cpu for cpu, _, _ in times[reference])
-    return [
-        {
-            "job": name,
-            "cpu_s": median(cpu for cpu, _, _ in runs),
-            "wall_s": median(wall for _, wall, _ in runs),
-            "ratio": median(cpu for cpu, _, _ in runs) / base,
-            "quality": median(quality for _, _, quality in runs),
-        }
-        for name, runs in times.items()
-    ]
+                quality = judge()
+                by_name = quality if isinstance(quality, Mapping) else {"quality": quality}
+                runs[name].append({**spent, **by_name})
+    medians = {name: {key: median(run[key] for run in its) for key in its[0]} for name, its in runs.items()}
+    base = medians[reference][f"{clock}_s"]
+    rows = []
+    for name, values in medians.items():
+        times = {"cpu_s": values.pop("cpu_s"), "wall_s": values.pop("wall_s")}
+        rows.append({"job": name, **times, "ratio": times[f"{clock}_s"] / base, **values})
+    return rows
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:

@@ -2,12 +2,13 @@
 Which features does a penalty keep?
 ===================================
 
-An L1 penalty shrinks coefficients and sets the least useful of them to exactly 0 [1]_; a squared L2 penalty only
-shrinks. The elastic net mixes both [2]_. This page follows every coefficient from a strong penalty to a weak
-one, for a real target and for two classes.
+An L1 penalty shrinks coefficients and sets the least useful of them to exactly 0 [1]_; a squared L2 penalty
+only shrinks. The elastic net mixes both [2]_. This page follows every coefficient from a strong penalty to
+a weak one, for a real target and for two classes.
 
 .. [1] Tibshirani (1996), Regression shrinkage and selection via the lasso, J. R. Statist. Soc. B 58.
-.. [2] Zou, Hastie (2005), Regularization and variable selection via the elastic net, J. R. Statist. Soc. B 67.
+.. [2] Zou, Hastie (2005), Regularization and variable selection via the elastic net, J. R. Statist. Soc. B
+   67.
 """
 
 # %%
@@ -28,9 +29,9 @@ X = StandardScaler().fit_transform(diabetes.data)
 y = diabetes.target - diabetes.target.mean()
 
 # %%
-# A path solves for a hundred penalties, each from the solution before; from left to right they get weaker. With
-# L1 alone, features enter one after another. With half of the penalty squared they enter together, and s1 and
-# s2, two measures of nearly the same thing, no longer grow against each other.
+# A path solves for a hundred penalties, each from the solution before; from left to right they get weaker.
+# With L1 alone, features enter one after another. With half of the penalty squared they enter together, and
+# s1 and s2, two measures of nearly the same thing, no longer grow against each other.
 
 paths = {"L1 alone: lasso_path": lasso_path(X, y), "half of it squared: enet_path": enet_path(X, y)}
 
@@ -45,8 +46,8 @@ axes[1].legend(loc="upper left", ncols=2)
 plt.show()
 
 # %%
-# The same for classes: thirty measurements of cell nuclei, and whether the tumour is malignant. ``C`` is the
-# inverse of the penalty's strength, and ``warm_start`` lets each fit start from the last.
+# The same for classes: thirty measurements of cell nuclei, and whether the tumour is malignant. ``C`` is
+# the inverse of the penalty's strength, and ``warm_start`` lets each fit start from the last.
 
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
@@ -64,8 +65,8 @@ best = int(np.argmin(cross_entropy))
 print(f"least cross-entropy at C={C[best]:.2f}, with {np.count_nonzero(coefs[best])} of 30 features")
 
 # %%
-# Unseen rows want a penalty in between, marked by the dotted line: to the left of it useful features are missing,
-# to the right large coefficients of opposite sign fit the noise.
+# Unseen rows want a penalty in between, marked by the dotted line: to the left of it useful features are
+# missing, to the right large coefficients of opposite sign fit the noise.
 
 fig, (above, below) = plt.subplots(2, 1, figsize=(7, 6), sharex=True, layout="constrained")
 above.plot(C, coefs, linewidth=1)

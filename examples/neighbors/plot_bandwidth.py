@@ -2,9 +2,9 @@
 How wide should a kernel be?
 ============================
 
-Kernel regression predicts a mean of the targets near by, weighted by a kernel of the distance [1]_ [2]_. Its one
-parameter is the bandwidth: how far "near" goes. :class:`~sklearn_dl.neighbors.KernelRegression` chooses it by the
-error that each row would have, were it predicted from the others.
+Kernel regression predicts a mean of the targets near by, weighted by a kernel of the distance [1]_ [2]_.
+Its one parameter is the bandwidth: how far "near" goes. :class:`~sklearn_dl.neighbors.KernelRegression`
+chooses it by the error that each row would have, were it predicted from the others.
 
 .. [1] Nadaraya (1964), On estimating regression, Theory Probab. Appl. 9.
 .. [2] Watson (1964), Smooth regression analysis, Sankhya A 26.
@@ -24,8 +24,8 @@ curve = np.sin(12 * x**2)
 y = curve + rng.normal(scale=0.3, size=x.size)
 
 # %%
-# By default the bandwidth is the one of least leave-one-out error. The errors that were computed on the way are in
-# ``loo_scores_``.
+# By default the bandwidth is the one of least leave-one-out error. The errors that were computed on the way
+# are in ``loo_scores_``.
 
 chosen = KernelRegression().fit(x[:, None], y)
 print(f"bandwidth {chosen.bandwidth_:.3f}, leave-one-out error {chosen.loo_scores_.min():.3f}")
@@ -37,7 +37,8 @@ ax.set(xlabel="bandwidth", xscale="log", ylabel="mean squared leave-one-out erro
 plt.show()
 
 # %%
-# Narrower than that, the mean is over few rows and follows their noise; wider, it flattens what it is to show.
+# Narrower than that, the mean is over few rows and follows their noise; wider, it flattens what it is to
+# show.
 
 grid = np.linspace(0, 1, 500)
 fig, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")

@@ -2,15 +2,16 @@
 How many neighbours, and near by which metric?
 ==============================================
 
-A nearest-neighbour classifier lets the ``n_neighbors`` rows closest to a new one vote [1]_. Few votes give a ragged
-boundary, many a smooth one; the metric says what "closest" means. Neither can be known beforehand, so this page
-measures both.
+A nearest-neighbour classifier lets the ``n_neighbors`` rows closest to a new one vote [1]_. Few votes give
+a ragged boundary, many a smooth one; the metric says what "closest" means. Neither can be known beforehand,
+so this page measures both.
 
 .. [1] Cover, Hart (1967), Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 13.
 """
 
 # %%
-# Two half moons with noise. A single neighbour makes an island of every stray row; with 30 they are outvoted.
+# Two half moons with noise. A single neighbour makes an island of every stray row; with 30 they are
+# outvoted.
 
 import matplotlib.pyplot as plt
 import numpy as np

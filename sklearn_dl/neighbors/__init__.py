@@ -1,3 +1,5 @@
 """Nearest neighbours: search, classification, regression, and kernel regression."""
 
-__all__: list[str] = []
+from sklearn_dl.neighbors.kernel_regression import KernelRegression
+
+__all__ = ["KernelRegression"]

@@ -1,3 +1,5 @@
 """Linear models: least squares, penalised regression, classification, stochastic gradient descent."""
 
-__all__: list[str] = []
+from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
+
+__all__ = ["SGDClassifier", "SGDRegressor"]

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
+from sklearn_dl._base.arrays import Array, move_like, namespace, to_host
 
 _BLOCK_BYTES = 1 << 19  # a block and its product stay in the cache
 _SAMPLED_FROM = 20_000  # rows, and 100 a column, from which a fit of every tenth is worth its time
@@ -40,12 +40,15 @@ class AugmentedRows:
     def __getitem__(self, index: Any) -> Self:
         return type(self)(self.X[index], self.constant, self.shift)
 
+    def shift_of(self, coef: np.ndarray) -> float:
+        """What the shift takes off the scores of coefficients of the columns of X."""
+        return 0.0 if self.shift is None else float(self.shift @ coef)
+
     def dot(self, w: np.ndarray) -> Array:
         """Product of the rows with `w`, of shape (n_samples,)."""
         product = self.X @ move_like(np.ascontiguousarray(w[: self.X.shape[1]]), self.X)
         offset = self.constant * w[-1] if self.constant else 0.0
-        if self.shift is not None:
-            offset -= self.shift @ w[: self.X.shape[1]]
+        offset -= self.shift_of(w[: self.X.shape[1]])
         return product + offset if offset else product
 
     def t_dot(self, r: Array) -> np.ndarray:
@@ -134,23 +137,40 @@ def every_tenth(
     return rows[every], lower[every], upper[every], 10 * cost[every]
 
 
-def in_row_span(rows: AugmentedRows) -> AugmentedRows:
-    """Same rows in orthonormal coordinates of the space they span; all inner products stay.
+class RowSpan:
+    """Orthonormal coordinates of the space that the rows of X span; all inner products stay.
 
-    For fewer rows than columns: a penalty on the norm keeps the solution in the span, so that the problem
-    has as many unknowns as rows. The solution in the columns is ``rows.t_dot(dual)``.
+    Under a penalty on the norm of the coefficients the solution lies in the span, so that a problem of fewer
+    rows than columns has as many unknowns as rows.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR, tensor} of shape (n_samples, n_features)
+        Rows, in float64; fewer than columns.
     """
-    X = rows.X
-    if sparse.issparse(X):
-        inner = (X @ X.T).toarray() + rows.constant**2
-        values, vectors = np.linalg.eigh(inner)
-        return AugmentedRows(vectors * np.sqrt(np.maximum(values, 0)))
-    xp = namespace(X)
-    if rows.constant:
-        column = xp.full((X.shape[0], 1), rows.constant, dtype=X.dtype, **_placed(X))
-        X = xp.concatenate([X, column], axis=1)
-    return AugmentedRows(xp.linalg.qr(X.T)[1].T)
 
+    def __init__(self, X: Array):
+        if sparse.issparse(X):
+            values, vectors = np.linalg.eigh((X @ X.T).toarray())
+            kept = values > max(X.shape) * np.finfo(float).eps * values[-1]
+            root = np.sqrt(values[kept])
+            self.X = vectors[:, kept] * root
+            self._basis: tuple[Array, ...] = (X.T, vectors[:, kept] / root)
+        else:
+            basis, triangle = namespace(X).linalg.qr(X.T)
+            self.X = triangle.T
+            self._basis = (basis,)
 
-def _placed(X: Array) -> dict[str, Any]:
-    return {"device": X.device} if is_tensor(X) else {}
+    def expand(self, coef: np.ndarray) -> np.ndarray:
+        """Coefficients of the columns of X from those of the coordinates."""
+        product = move_like(coef, self.X)
+        for factor in reversed(self._basis):
+            product = factor @ product
+        return to_host(product)
+
+    def project(self, coef: np.ndarray) -> np.ndarray:
+        """Coefficients of the coordinates from those of the columns of X."""
+        product = move_like(coef, self.X)
+        for factor in self._basis:
+            product = factor.T @ product
+        return to_host(product)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from sklearn_dl._base.arrays import Array, namespace
-from sklearn_dl.linear_model.augmented_rows import AugmentedRows, every_tenth, in_row_span
+from sklearn_dl.linear_model.augmented_rows import AugmentedRows, RowSpan, every_tenth
 
 _ROUNDING = 1e-15  # of the objective: no smaller duality gap is asked for
 _TO_THE_BOUNDARY = 0.995  # fraction of the way to the nearest bound that a step goes at most
@@ -60,7 +60,7 @@ def interval_fit(
     """
     given, start = rows, np.zeros(rows.n_columns)
     if rows.n_rows < rows.n_columns:
-        rows = in_row_span(rows)
+        rows = AugmentedRows(RowSpan(rows.X).X, rows.constant)
         start = np.zeros(rows.n_columns)
     elif max_iter > 0 and (sample := every_tenth(rows, lower, upper, cost)) is not None:
         start, _ = interval_fit(*sample, tol=1.0)

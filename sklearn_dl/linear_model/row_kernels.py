@@ -29,7 +29,7 @@ def row_arrays(rows: AugmentedRows) -> RowArrays:
         indices, indptr = X.indices.astype(np.int64, copy=False), X.indptr.astype(np.int64, copy=False)
         return RowArrays(np.empty((0, 0)), X.data, indices, indptr, rows.constant)
     empty = np.empty(0, dtype=np.int64)
-    return RowArrays(np.require(X, requirements="CW"), np.empty(0), empty, empty, rows.constant)
+    return RowArrays(np.require(X, requirements=["C", "W"]), np.empty(0), empty, empty, rows.constant)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

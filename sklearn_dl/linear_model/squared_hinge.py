@@ -8,10 +8,11 @@ from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_dl._base.arrays import Array, namespace, to_host
-from sklearn_dl.linear_model.augmented_rows import AugmentedRows, every_tenth, in_row_span
+from sklearn_dl.linear_model.augmented_rows import AugmentedRows, RowSpan, every_tenth
 
 _LARGEST_GRAM = 1000  # unknowns up to which the Hessian is formed and factored
 _ACCEPTED_SLOPE = 0.1  # of that at the start of a step, may be left at its end
+_SINGULAR = 1e-14  # what is left of a unit diagonal, or of the largest eigenvalue, when a system is singular
 _UPDATED_AT_MOST = 0.3  # of the active rows: more changes than that, and the Gram matrix is made anew
 
 
@@ -61,9 +62,11 @@ def squared_interval_fit(
     Mangasarian (2002), A finite Newton method for classification.
     """
     if rows.n_rows < rows.n_columns and rows.n_rows <= _LARGEST_GRAM:
-        span = in_row_span(rows)
-        w, n_iter = _newton(span, lower, upper, cost, np.zeros(span.n_columns), tol, max_iter, on_step)
-        return rows.t_dot(-2 * cost * beyond_interval(span.dot(w), lower, upper)), n_iter
+        span = RowSpan(rows.X)
+        fewer = AugmentedRows(span.X, rows.constant)
+        w, n_iter = _newton(fewer, lower, upper, cost, np.zeros(fewer.n_columns), tol, max_iter, on_step)
+        n_coordinates = span.X.shape[1]
+        return np.concatenate([span.expand(w[:n_coordinates]), w[n_coordinates:]]), n_iter
     start = np.zeros(rows.n_columns)
     sample = every_tenth(rows, lower, upper, cost)
     if sample is not None and max_iter > 0:
@@ -188,13 +191,16 @@ def _index(mask: Array) -> Array:
 def solve_positive(matrix: np.ndarray, rhs: np.ndarray) -> np.ndarray:
     """Solution of a positive definite system, scaled to unit diagonal; the shortest where it is singular."""
     scale = 1 / np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+    scaled = matrix * scale * scale[:, None]
     try:
-        factor = cho_factor(matrix * scale * scale[:, None], lower=True, check_finite=False)
-        return scale * cho_solve(factor, scale * rhs, check_finite=False)
+        factor = cho_factor(scaled, lower=True, check_finite=False)
+        if np.diag(factor[0]).min() ** 2 > _SINGULAR:
+            return scale * cho_solve(factor, scale * rhs, check_finite=False)
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        kept = values > 1e-12 * values[-1]
-        return vectors[:, kept] @ (vectors[:, kept].T @ rhs / values[kept])
+        pass
+    values, vectors = np.linalg.eigh(scaled)
+    kept = values > _SINGULAR * values[-1]
+    return scale * (vectors[:, kept] @ (vectors[:, kept].T @ (scale * rhs) / values[kept]))
 
 
 def _conjugate_gradients(rows: AugmentedRows, cost: Array) -> Callable[[Array, np.ndarray], np.ndarray]:

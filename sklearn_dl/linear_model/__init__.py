@@ -1,5 +1,6 @@
 """Linear models: least squares, penalised regression, classification, stochastic gradient descent."""
 
+from sklearn_dl.linear_model.linear_regression import LinearRegression
 from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
 
-__all__ = ["SGDClassifier", "SGDRegressor"]
+__all__ = ["LinearRegression", "SGDClassifier", "SGDRegressor"]

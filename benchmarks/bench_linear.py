@@ -86,7 +86,9 @@ def ridge_cv(rows, alphas):
 
 def elastic_net(rows, alpha, l1_ratio):
     models = as_in_each("ElasticNet", ours, scikit_learn, alpha=alpha, l1_ratio=l1_ratio)
-    tight = scikit_learn.ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000)
+    if rows.X.shape[0] > rows.X.shape[1]:
+        models[f"{SCIKIT_LEARN}, precompute=True"] = clone(models[SCIKIT_LEARN]).set_params(precompute=True)
+    tight = scikit_learn.ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-11, max_iter=100_000)
     objective = objectives.squared_error(*rows, l2=alpha * (1 - l1_ratio), l1=alpha * l1_ratio)
     return fits(models, *rows, against(objective, lambda: tight.fit(*rows)))
 
@@ -103,7 +105,7 @@ def lasso_path(rows):
         errors = np.mean((X @ path.coef_ - y[:, None]) ** 2, axis=0) / 2
         return np.sum(errors + path.alphas_ * np.abs(path.coef_).sum(axis=0))
 
-    judge = against(objective, lambda: path(scikit_learn, tol=1e-14, max_iter=100_000))
+    judge = against(objective, lambda: path(scikit_learn, tol=1e-11, max_iter=100_000))
 
     def job(module):
         def solve():
@@ -116,9 +118,9 @@ def lasso_path(rows):
 
 
 def logistic(rows, tight, *, peers=("lbfgs",), C=1.0, l1_ratio=0.0, **params):
-    """Ours with its default solver, scikit-learn with each of the `peers`."""
+    """Ours, whose solver's name only says which penalties are allowed; scikit-learn with each of `peers`."""
     params = {"C": C, "l1_ratio": l1_ratio, **params}
-    models = {OURS: ours.LogisticRegression(**params)}
+    models = {OURS: ours.LogisticRegression(solver="saga" if l1_ratio else "lbfgs", **params)}
     for solver in peers:
         long = {"max_iter": 1000} if solver in ("saga", "liblinear") else {}
         models[f"{SCIKIT_LEARN} {solver}"] = scikit_learn.LogisticRegression(solver=solver, **params, **long)

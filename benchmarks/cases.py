@@ -127,7 +127,7 @@ def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) 
     rows = []
     for row in compare(jobs, reference=OURS, rounds=rounds or case.rounds, clock=clock):
         times = {key: row.pop(key) for key in TIMES}
-        rows.append({**times, "target": case.targets.get(row["job"], ""), **row})
+        rows.append({**times, "target": case.targets.get(times["job"], ""), **row})
     return rows
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
-from sklearn_dl._base.inputs import row_blocks
 from sklearn_dl.linear_model.coordinate_descent import sweep_rows
 from sklearn_dl.linear_model.elastic_net_gram import SMALL_DATA, GramSubproblem
 from sklearn_dl.linear_model.elastic_net_solver import Fit, Penalty, Subproblem
+from sklearn_dl.linear_model.gram import in_float64, row_slices
 
 
 class DenseDesign:
@@ -25,23 +25,19 @@ class DenseDesign:
     def __init__(self, X: Array, root_weight: Array | None, mean: np.ndarray) -> None:
         self.X, self.root_weight, self.mean = X, root_weight, mean
         self.xp = namespace(X)
-        self._device_mean = as_float64(mean, X)
+        self._device_mean = move_like(mean, in_float64(X[:1]))
         self._position = np.full(X.shape[1], -1)
         self._columns = self._gram = None
 
     def rows(self, block: slice) -> Array:
         """Some rows in float64, centred and scaled."""
-        part = as_float64(self.X[block], self.X) - self._device_mean
+        part = in_float64(self.X[block]) - self._device_mean
         return part if self.root_weight is None else part * self.root_weight[block][:, None]
-
-    def gram(self) -> np.ndarray:
-        """X'X of all features."""
-        return to_host(sum(part.T @ part for part in map(self.rows, row_blocks(self.X))))
 
     def squared_norms(self) -> np.ndarray:
         """Squared length of each column."""
         xp = self.xp
-        return to_host(sum(xp.einsum("ij,ij->j", part, part) for part in map(self.rows, row_blocks(self.X))))
+        return to_host(sum(xp.einsum("ij,ij->j", part, part) for part in map(self.rows, row_slices(self.X))))
 
     def correlate(self, residual: Array) -> np.ndarray:
         """X' times an n-vector or (n_samples, n_targets)."""
@@ -49,7 +45,7 @@ class DenseDesign:
         if self.X.dtype == self.xp.float64:
             products = self.X.T @ weighted
         else:
-            products = sum(as_float64(self.X[rows], self.X).T @ weighted[rows] for rows in row_blocks(self.X))
+            products = sum(in_float64(self.X[rows]).T @ weighted[rows] for rows in row_slices(self.X))
         total = to_host(weighted.sum(0))
         return to_host(products) - np.multiply.outer(self.mean, total)
 
@@ -62,7 +58,7 @@ class DenseDesign:
 
     def _append(self, features: np.ndarray) -> None:
         chosen = features if self.xp is np else self.xp.as_tensor(features, device=self.X.device)
-        columns = as_float64(self.X[:, chosen].T, self.X) - self._device_mean[chosen][:, None]
+        columns = in_float64(self.X[:, chosen].T) - self._device_mean[chosen][:, None]
         if self.root_weight is not None:
             columns *= self.root_weight
         n_kept = 0 if self._columns is None else len(self._columns)
@@ -105,7 +101,7 @@ class DenseProblem:
         if len(used) == 0:
             self.residual = self.y
             return Fit(self.xy, self.y_norm2, self.y_norm2)
-        self.residual = self.y - as_float64(w[used], self.y) @ self.design.select(used)
+        self.residual = self.y - move_like(w[used], self.y) @ self.design.select(used)
         residual = self.residual
         return Fit(self.design.correlate(residual), float(residual @ residual), float(residual @ self.y))
 
@@ -155,11 +151,3 @@ class RowSubproblem(Subproblem):
     def fit(self) -> Fit:
         """What w leaves to explain."""
         return Fit(self.columns @ self.state, float(self.state @ self.state), float(self.state @ self.y))
-
-
-def as_float64(array: Array, like: Array) -> Array:
-    """`array` in float64, as an array of the kind and device of `like`."""
-    if is_tensor(like):
-        torch = namespace(like)
-        return move_like(array, like, keep_dtype=True).to(torch.float64)
-    return np.asarray(array, dtype=np.float64)

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_dl._base.arrays import Array, is_tensor, to_host
-from sklearn_dl._base.inputs import row_blocks
-from sklearn_dl.linear_model.elastic_net_dense import DenseDesign, DenseProblem, as_float64
+from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
+from sklearn_dl.linear_model.elastic_net_dense import DenseDesign, DenseProblem
 from sklearn_dl.linear_model.elastic_net_gram import SMALL_DATA, GramProblem
 from sklearn_dl.linear_model.elastic_net_solver import Problem
 from sklearn_dl.linear_model.elastic_net_sparse import SparseDesign, SparseProblem
+from sklearn_dl.linear_model.gram import compute_gram, in_float64, root_of_weight, row_slices
 
 _GRAM_FEATURES = 300  # up to which X'X takes less time than working sets, for one fit
 
@@ -55,46 +55,56 @@ def make_problems(
         If `precompute` is no Gram matrix of X.
     """
     n_samples, n_features = X.shape
-    weight = None if weight is None else as_float64(weight, X)
-    root_weight = None if weight is None else (weight * (n_samples / weight.sum())) ** 0.5
-    y, mean, target_mean = as_float64(targets, X), np.zeros(n_features), np.zeros(targets.shape[1])
+    if weight is not None:
+        weight = in_float64(weight)
+        weight = weight * (n_samples / weight.sum())
+    is_given = not isinstance(precompute, bool | str) and not sparse.issparse(X)
+    few = n_features <= min(_GRAM_FEATURES * n_solves * targets.shape[1], max(n_samples, _GRAM_FEATURES))
+    if (few and not is_given) or (precompute is True and not sparse.issparse(X)):
+        return _gram_problems(X, targets, weight, fit_intercept=fit_intercept, n_solves=n_solves)
+    y, mean, target_mean = in_float64(targets), np.zeros(n_features), np.zeros(targets.shape[1])
     if fit_intercept:
         mean = _column_means(X, weight)
         target_mean = to_host(y.mean(0) if weight is None else (weight @ y) / weight.sum())
-        y = y - as_float64(target_mean, X)
-    if root_weight is not None:
-        y = y * root_weight[:, None]
-    y = y.T if is_tensor(X) else np.ascontiguousarray(y.T)
-    design = (SparseDesign if sparse.issparse(X) else DenseDesign)(X, root_weight, mean)
-    gram = _gram(design, precompute, n_solves * len(y), fit_intercept)
-    if gram is None:
-        of_kind = SparseProblem if sparse.issparse(X) else DenseProblem
-        squared_norms = design.squared_norms()
-        return [of_kind(design, target, squared_norms) for target in y], mean, target_mean
-    compiled = n_solves * n_samples * n_features > SMALL_DATA
-    problems = [
-        GramProblem(gram, design.correlate(target), float(target @ target), compiled=compiled) for target in y
-    ]
-    return problems, mean, target_mean
-
-
-def _gram(design: Any, precompute: Any, n_solves: int, fit_intercept: bool) -> np.ndarray | None:
-    """X'X if it was given, asked for, or is the shorter way."""
-    n_samples, n_features = design.X.shape
-    if sparse.issparse(design.X):
-        precompute = False
-    if not isinstance(precompute, bool | str):
-        given = np.asarray(precompute, dtype=np.float64)
-        if not fit_intercept or np.allclose(design.mean, 0):
-            _require_gram(given, design)
-            return np.ascontiguousarray(given)
+        y = y - move_like(target_mean, y)
+    if is_given and fit_intercept and not np.allclose(mean, 0):
         warnings.warn(
             "Gram matrix was provided but X was centered to fit intercept: recomputing Gram matrix.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
-    short = n_features <= _GRAM_FEATURES * n_solves and n_features <= max(n_samples, _GRAM_FEATURES)
-    return design.gram() if precompute is True or short else None
+        return _gram_problems(X, targets, weight, fit_intercept=True, n_solves=n_solves)
+    root_weight = root_of_weight(weight)
+    if root_weight is not None:
+        y = y * root_weight[:, None]
+    y = y.T if is_tensor(X) else np.ascontiguousarray(y.T)
+    if sparse.issparse(X):
+        sparse_design = SparseDesign(X, root_weight, mean)
+        squared_norms = sparse_design.squared_norms()
+        return [SparseProblem(sparse_design, target, squared_norms) for target in y], mean, target_mean
+    design = DenseDesign(X, root_weight, mean)
+    if is_given:
+        gram = np.ascontiguousarray(precompute, dtype=np.float64)
+        _require_gram(gram, design)
+        compiled = n_solves * n_samples * n_features > SMALL_DATA
+        products = [(design.correlate(target), float(target @ target)) for target in y]
+        return [GramProblem(gram, *pair, compiled=compiled) for pair in products], mean, target_mean
+    squared_norms = design.squared_norms()
+    return [DenseProblem(design, target, squared_norms) for target in y], mean, target_mean
+
+
+def _gram_problems(
+    X: Array, targets: Array, weight: Array | None, *, fit_intercept: bool, n_solves: int
+) -> tuple[list[Problem], np.ndarray, np.ndarray]:
+    gram = compute_gram(X, targets, weight, center=fit_intercept)
+    y = in_float64(targets) - move_like(gram.target_mean, in_float64(targets))
+    y_norm2 = to_host((y * y).sum(0) if weight is None else weight @ (y * y))
+    compiled = n_solves * X.shape[0] * X.shape[1] > SMALL_DATA
+    problems: list[Problem] = [
+        GramProblem(gram.products, xy, float(norm2), compiled=compiled)
+        for xy, norm2 in zip(np.ascontiguousarray(gram.cross.T), y_norm2, strict=True)
+    ]
+    return problems, gram.mean, gram.target_mean
 
 
 def _require_gram(gram: np.ndarray, design: DenseDesign) -> None:
@@ -118,7 +128,7 @@ def _column_means(X: Array, weight: Array | None) -> np.ndarray:
         ones = np.ones(X.shape[0]) if weight is None else weight
         return (X.T @ ones) / ones.sum()
     total = 0.0
-    for rows in row_blocks(X):
-        part = as_float64(X[rows], X)
+    for rows in row_slices(X):
+        part = in_float64(X[rows])
         total = total + (part.sum(0) if weight is None else weight[rows] @ part)
     return to_host(total) / float(X.shape[0] if weight is None else weight.sum())

@@ -38,11 +38,9 @@ class SparseDesign:
         squares = np.asarray(self.X.multiply(self.X).sum(0, dtype=np.float64)).ravel()
         return np.maximum(squares - self.mean * self.total_mean, 0.0)
 
-    def gram(self, features: np.ndarray | None = None) -> np.ndarray:
-        """X'X of some features, by default of all."""
-        X, mean, total_mean = self.X, self.mean, self.total_mean
-        if features is not None:
-            X, mean, total_mean = X[:, features], mean[features], total_mean[features]
+    def gram(self, features: np.ndarray) -> np.ndarray:
+        """X'X of some features."""
+        X, mean, total_mean = self.X[:, features], self.mean[features], self.total_mean[features]
         products = np.asarray((X.T @ X).todense(), dtype=np.float64)
         return products - np.multiply.outer(mean, total_mean)
 

@@ -47,10 +47,13 @@ class SGDClassifier(LinearClassifierModel, SGDModel):
     Notes
     -----
     With ``batch_size=1`` and the same `random_state` the steps are those of scikit-learn, in their order.
-    Three things differ. `early_stopping` scores the coefficients themselves, where scikit-learn 1.9 leaves
+    Some things differ. `early_stopping` scores the coefficients themselves, where scikit-learn 1.9 leaves
     out their common scale, and may so stop at another epoch. With an L1 penalty `average` is the mean over
     all steps, where scikit-learn counts the penalty of a step as if it had come first. And
     ``random_state=None`` does not read numpy's global stream.
+
+    On up to 256 rows, weights in ``fit`` are repetitions: equal rows are merged, in an order of their own,
+    where weights are given or most rows are repeated. Elsewhere a weight is a factor of the row's steps.
 
     Some 100,000 visits of features are made in plain Python; a longer fit loads compiled code, which is
     compiled, in about 2 seconds, when it is first used on a machine.
@@ -154,6 +157,10 @@ class SGDClassifier(LinearClassifierModel, SGDModel):
             self.classes_, codes = read_classes(y, X, name)
             require_two_classes(self.classes_, name)
             weight = self._read_weight(sample_weight, X)
+            X, codes, weight = self._rows_for_steps(X, codes, weight)
+            X, codes, weight = self._weights_as_repetitions(
+                X, codes, weight, weights_given=sample_weight is not None
+            )
             start = self._start_of_fit(coef_init, intercept_init)
             self._learn(X, codes, weight, self.max_iter, *start)
         self._warn_after_fit()
@@ -194,6 +201,7 @@ class SGDClassifier(LinearClassifierModel, SGDModel):
             require_two_classes(self.classes_, type(self).__name__)
             codes = self._encoded(y, X)
             weight = self._read_weight(sample_weight, X)
+            X, codes, weight = self._rows_for_steps(X, codes, weight)
             self._learn(X, codes, weight, 1, *self._standard_state())
         return self
 
@@ -216,7 +224,6 @@ class SGDClassifier(LinearClassifierModel, SGDModel):
         self, X: Array, codes: Array, weight: Array, max_iter: int, coef_init: Any, intercept_init: Any
     ) -> None:
         """Train two classes at once, or each of several against the others."""
-        X, codes, weight = self._rows_for_steps(X, codes, weight)
         factors = class_factors(self.class_weight, self.classes_, codes, None)
         random = self._random_state()
         # The draws from random_state, some of which nothing here reads, are those of scikit-learn.
@@ -387,6 +394,8 @@ class SGDRegressor(LinearRegressorModel, SGDModel):
         """
         with self._unchanged_on_failure():
             X, y, weight = self._read_regression(X, y, sample_weight, order="C")
+            X, y, weight = self._rows_for_steps(X, y, weight)
+            X, y, weight = self._weights_as_repetitions(X, y, weight, weights_given=sample_weight is not None)
             start = self._start_of_fit(coef_init, intercept_init)
             self._learn(X, y, weight, self.max_iter, *start)
         self._warn_after_fit()
@@ -415,13 +424,13 @@ class SGDRegressor(LinearRegressorModel, SGDModel):
             X = self._read_X(X, reset=not hasattr(self, "coef_"), order="C")
             y = read_float_targets(y, X, type(self).__name__, multi_output=False)
             weight = self._read_weight(sample_weight, X)
+            X, y, weight = self._rows_for_steps(X, y, weight)
             self._learn(X, y, weight, 1, *self._standard_state())
         return self
 
     def _learn(
         self, X: Array, y: Array, weight: Array, max_iter: int, coef_init: Any, intercept_init: Any
     ) -> None:
-        X, y, weight = self._rows_for_steps(X, y, weight)
         random = self._random_state()
         held_out = self._hold_out(y, weight, random)
         seed = random.randint(LARGEST_SEED)

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
+from sklearn_dl._base.inputs import merge_equal_rows
 from sklearn_dl._base.params import (
     FiniteFloat,
     Fraction,
@@ -31,6 +32,8 @@ from sklearn_dl.linear_model.sgd_training import descend, held_out_score, hold_o
 # Features of sparse rows are met less often than the intercept, whose steps are made shorter by this factor.
 _SPARSE_INTERCEPT_DECAY = 0.01
 LARGEST_SEED = 2**31 - 1
+# Up to this many rows a weighted fit is the fit of repeated rows, to the last bit.
+_MERGED_ROWS = 256
 
 Target = tuple[Array, Array]  # y of one output, and the weights of its rows
 
@@ -332,6 +335,19 @@ class SGDModel(LinearModel):
             stacklevel=4,
         )
         return X, *vectors
+
+    def _weights_as_repetitions(
+        self, X: Array, y: Array, weight: Array, *, weights_given: bool
+    ) -> tuple[Array, Array, Array]:
+        """Few rows with those of weight 0 left out and equal ones merged, so that weights are repetitions.
+
+        Without weights this changes the order of steps for nothing, so that most rows must be repeated.
+        """
+        if is_tensor(X) or X.shape[0] > _MERGED_ROWS or not np.any(weight):
+            return X, y, weight
+        counts = weight != 0
+        merged = merge_equal_rows(X[counts], y[counts], weight[counts])
+        return merged if weights_given or 2 * merged[0].shape[0] < X.shape[0] else (X, y, weight)
 
     def _warn_after_fit(self) -> None:
         if self.tol is not None and self.n_iter_ == self.max_iter:

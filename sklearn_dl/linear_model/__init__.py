@@ -1,6 +1,8 @@
 """Linear models: least squares, penalised regression, classification, stochastic gradient descent."""
 
 from sklearn_dl.linear_model.linear_regression import LinearRegression
+from sklearn_dl.linear_model.logistic_regression import LogisticRegression
+from sklearn_dl.linear_model.ridge import Ridge, ridge_path
 from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
 
-__all__ = ["LinearRegression", "SGDClassifier", "SGDRegressor"]
+__all__ = ["LinearRegression", "LogisticRegression", "Ridge", "SGDClassifier", "SGDRegressor", "ridge_path"]

@@ -158,8 +158,10 @@ class RowSpan:
             self._basis: tuple[Array, ...] = (X.T, vectors[:, kept] / root)
         else:
             basis, triangle = namespace(X).linalg.qr(X.T)
-            self.X = triangle.T
-            self._basis = (basis,)
+            left, values, right = namespace(X).linalg.svd(triangle)
+            kept = values > max(X.shape) * np.finfo(float).eps * values[0]
+            self.X = right[kept].T * values[kept]
+            self._basis = (basis, left[:, kept])
 
     def expand(self, coef: np.ndarray) -> np.ndarray:
         """Coefficients of the columns of X from those of the coordinates."""

@@ -11,6 +11,7 @@ from sklearn_dl.linear_model.squared_hinge import GramOfActiveRows, root_along, 
 
 _LARGEST_HESSIAN = 1000  # unknowns up to which Newton's method is used
 _SMALLEST_SCALE = 10 * np.finfo(np.float64).eps
+_SHORT_STEP = 0.5  # after a step below this size, the coefficients are fitted at a fixed scale
 _ACCEPTED_SLOPE = 0.1  # of that at the start of a step, may be left at its end
 
 
@@ -110,17 +111,32 @@ class _HuberProblem:
         for n_iter in range(max_iter):
             if self._steepness(solution, point.gradient) <= 1e-3 * tol:
                 return solution, n_iter, True
-            step = -solve_positive(self._hessian(gram, point, solution[-1]), point.gradient)
-            if solution[-1] <= _SMALLEST_SCALE and step[-1] < 0:
-                step[-1] = 0.0
-            slope = float(point.gradient @ step)
-            if -slope <= 1e-15 * abs(point.objective):
+            before = point.objective
+            size, solution, point = self._newton_step(gram, solution, point, fixed_scale=False)
+            held = 0
+            # The scale must not run ahead of the residuals, which may have to fit rows one after another.
+            while size < _SHORT_STEP and held < 5 * self.rows.n_columns:
+                at_least = point.objective
+                _, solution, point = self._newton_step(gram, solution, point, fixed_scale=True)
+                held += 1
+                if not point.objective < at_least - 1e-15 * abs(at_least):
+                    break
+            if not point.objective < before - 1e-15 * abs(before):
                 return solution, n_iter, True
-            following, moved = self._searched(solution, step, slope, point)
-            if not moved.objective < point.objective:
-                return solution, n_iter, True
-            solution, point = following, moved
         return solution, max_iter, self._steepness(solution, point.gradient) <= tol
+
+    def _newton_step(
+        self, gram: GramOfActiveRows, solution: np.ndarray, point: _Point, fixed_scale: bool
+    ) -> tuple[float, np.ndarray, _Point]:
+        """Size of a step, 0 if there is none that lowers the objective, and where it leads."""
+        hessian = self._hessian(gram.of(point.inlier), point, solution[-1])
+        held = fixed_scale or (solution[-1] <= _SMALLEST_SCALE and point.gradient[-1] > 0)
+        n_free = len(solution) - held
+        step = np.zeros(len(solution))
+        step[:n_free] = -solve_positive(hessian[:n_free, :n_free], point.gradient[:n_free])
+        slope = float(point.gradient @ step)
+        size, following, moved = self._searched(solution, step, slope, point)
+        return (size, following, moved) if moved.objective < point.objective else (0.0, solution, point)
 
     def lbfgs(self, start: np.ndarray, tol: float, max_iter: int) -> tuple[np.ndarray, int, bool]:
         def value_and_gradient(solution: np.ndarray) -> tuple[float, np.ndarray]:
@@ -156,19 +172,19 @@ class _HuberProblem:
         objective = self.total * sigma + loss + 0.5 * float(self.penalty @ u**2)
         return _Point(residual, inlier, objective, gradient)
 
-    def _hessian(self, gram: GramOfActiveRows, point: _Point, sigma: float) -> np.ndarray:
+    def _hessian(self, gram: np.ndarray, point: _Point, sigma: float) -> np.ndarray:
         p = self.rows.n_columns
         inner = point.residual * point.inlier * self.weight
         hessian = np.empty((p + 1, p + 1))
-        hessian[:p, :p] = 2 / sigma * gram.of(point.inlier) + np.diag(self.penalty)
+        hessian[:p, :p] = 2 / sigma * gram + np.diag(self.penalty)
         hessian[:p, p] = hessian[p, :p] = 2 / sigma**2 * self.rows.t_dot(inner)
         hessian[p, p] = 2 / sigma**3 * float(inner @ point.residual)
         return hessian
 
     def _searched(
         self, solution: np.ndarray, step: np.ndarray, slope: float, point: _Point
-    ) -> tuple[np.ndarray, _Point]:
-        """Where the objective is about least along the step, within the scales allowed."""
+    ) -> tuple[float, np.ndarray, _Point]:
+        """Size of the step where the objective is about least, within the scales allowed, and that point."""
         score_step = self.rows.dot(step[:-1])
         longest = 1.0
         if step[-1] < 0:  # nine tenths of the way to the smallest scale
@@ -184,8 +200,9 @@ class _HuberProblem:
         following, moved = moved_by(longest)
         if float(moved.gradient @ step) > _ACCEPTED_SLOPE * -slope:
             size = root_along(lambda t: self._slope(solution, step, score_step, point, t * longest))
-            following, moved = moved_by(size * longest)
-        return following, moved
+            longest *= size
+            following, moved = moved_by(longest)
+        return longest, following, moved
 
     def _slope(
         self, solution: np.ndarray, step: np.ndarray, score_step: Array, point: _Point, size: float

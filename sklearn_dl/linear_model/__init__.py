@@ -1,8 +1,21 @@
 """Linear models: least squares, penalised regression, classification, stochastic gradient descent."""
 
+from sklearn_dl.linear_model.elastic_net import ElasticNet, Lasso
+from sklearn_dl.linear_model.elastic_net_path import enet_path, lasso_path
 from sklearn_dl.linear_model.linear_regression import LinearRegression
 from sklearn_dl.linear_model.logistic_regression import LogisticRegression
 from sklearn_dl.linear_model.ridge import Ridge, ridge_path
 from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
 
-__all__ = ["LinearRegression", "LogisticRegression", "Ridge", "SGDClassifier", "SGDRegressor", "ridge_path"]
+__all__ = [
+    "ElasticNet",
+    "Lasso",
+    "LinearRegression",
+    "LogisticRegression",
+    "Ridge",
+    "SGDClassifier",
+    "SGDRegressor",
+    "enet_path",
+    "lasso_path",
+    "ridge_path",
+]

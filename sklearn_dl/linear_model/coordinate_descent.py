@@ -93,7 +93,7 @@ def sweep_csc(
 
     The residual of row i is ``residual[i] + residual[-1] * root_weight[i]``: one number at the end of
     `residual`, (n_samples + 1,), holds what all means together shift, so that a step costs the entries of its
-    column. `total_mean` is the column's product with ``root_weight``.
+    column. `total_mean` is the column's product with ``root_weight``, to which residuals are orthogonal.
     """
     w_history[0], state_history[0] = w, residual
     shift = len(residual) - 1

@@ -8,6 +8,8 @@ from sklearn_dl.linear_model.elastic_net_gram import SMALL_DATA, GramSubproblem
 from sklearn_dl.linear_model.elastic_net_solver import Fit, Penalty, Subproblem
 from sklearn_dl.linear_model.gram import in_float64, row_slices
 
+_GRAM_FEATURES = 1000  # up to which X'X of a working set is the shorter way
+
 
 class DenseDesign:
     """An ndarray or tensor X; the columns that a working set asked for, and their products, are kept.
@@ -27,7 +29,8 @@ class DenseDesign:
         self.xp = namespace(X)
         self._device_mean = move_like(mean, in_float64(X[:1]))
         self._position = np.full(X.shape[1], -1)
-        self._columns = self._gram = None
+        self._columns: Array = None  # grows with what is asked for
+        self._gram = np.empty((0, 0))
 
     def rows(self, block: slice) -> Array:
         """Some rows in float64, centred and scaled."""
@@ -40,14 +43,13 @@ class DenseDesign:
         return to_host(sum(xp.einsum("ij,ij->j", part, part) for part in map(self.rows, row_slices(self.X))))
 
     def correlate(self, residual: Array) -> np.ndarray:
-        """X' times an n-vector or (n_samples, n_targets)."""
-        weighted = residual if self.root_weight is None else (residual.T * self.root_weight).T
+        """X' times an n-vector."""
+        weighted = residual if self.root_weight is None else residual * self.root_weight
         if self.X.dtype == self.xp.float64:
             products = self.X.T @ weighted
         else:
             products = sum(in_float64(self.X[rows]).T @ weighted[rows] for rows in row_slices(self.X))
-        total = to_host(weighted.sum(0))
-        return to_host(products) - np.multiply.outer(self.mean, total)
+        return to_host(products) - self.mean * float(weighted.sum())
 
     def select(self, features: np.ndarray) -> Array:
         """Columns as rows, (len(features), n_samples), centred and scaled, in float64."""
@@ -69,11 +71,10 @@ class DenseDesign:
     def select_gram(self, features: np.ndarray) -> np.ndarray:
         """X'X of some features; products once made are kept."""
         self.select(features)
-        n_made = 0 if self._gram is None else len(self._gram)
+        n_made = len(self._gram)
         if n_made < len(self._columns):
             new = to_host(self._columns[n_made:] @ self._columns.T)
-            old = np.empty((0, 0)) if self._gram is None else self._gram
-            self._gram = np.block([[old, new[:, :n_made].T], [new]])
+            self._gram = np.block([[self._gram, new[:, :n_made].T], [new]])
         position = self._position[features]
         return self._gram[np.ix_(position, position)]
 
@@ -108,7 +109,7 @@ class DenseProblem:
     def restrict(self, features: np.ndarray, w: np.ndarray, fit: Fit) -> Subproblem:
         """The problem over `features` alone, started at w."""
         X = self.design.X
-        if len(features) > X.shape[0] and not is_tensor(X):
+        if len(features) > max(X.shape[0], _GRAM_FEATURES) and not is_tensor(X):
             return RowSubproblem(self.design.select(features), w[features], self.residual.copy(), self.y)
         fit = Fit(fit.correlation[features], *fit[1:])
         gram = self.design.select_gram(features)

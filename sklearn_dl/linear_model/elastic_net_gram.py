@@ -1,5 +1,7 @@
 """Least squares of which X'X and X'y are all that is known."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -8,6 +10,7 @@ from sklearn_dl.linear_model.elastic_net_solver import Fit, Penalty, Subproblem
 
 SMALL_DATA = 1 << 19  # numbers in X up to which a compiler would cost more than it saves
 _N_PLAIN_SWEEPS = 1  # between jumps, which in numpy cost less than a sweep
+_FEW_STEPS = 8  # of a sweep in numpy; many at once only have to be taken back
 _FEW_FEATURES = 32  # sweeps over fewer are cheap enough in numpy
 
 
@@ -50,7 +53,7 @@ class GramSubproblem(Subproblem):
     def __init__(self, gram: np.ndarray, xy: np.ndarray, w: np.ndarray, fit: Fit, *, compiled: bool) -> None:
         self.gram, self.xy, self.w, self.state = gram, xy, w, fit.correlation
         self._start, self._start_fit = w.copy(), Fit(fit.correlation.copy(), *fit[1:])
-        self._sweep = sweep_gram
+        self._sweep: Callable[..., tuple[int, bool]] = sweep_gram
         if not compiled or len(w) <= _FEW_FEATURES:
             self._sweep, self.n_sweeps = _sweep_gram_plainly, _N_PLAIN_SWEEPS
 
@@ -85,15 +88,16 @@ class GramSubproblem(Subproblem):
             rows = self.gram[used]
             slope = self.state[used] - l1 * np.sign(w) - l2 * w
             step = _newton_step(rows[:, used], slope, l2)
-            length = 1.0
-            if not free:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    crossings = np.where(w * (w + step) < 0, -w / step, np.inf)
-                first = int(np.argmin(crossings))
-                length = min(1.0, crossings[first])
-            self.w[used] += length * step
-            self.state -= (length * step) @ rows
-            if length == 1.0:
+            bending = float(step @ (rows[:, used] @ step)) + l2 * float(step @ step)
+            length = float(slope @ step) / bending if bending > 0 else np.inf
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ends = np.where((w * step < 0) & (not free), -w / step, np.inf)
+            first = int(np.argmin(ends))
+            if not np.isfinite(min(length, ends[first])):
+                return False
+            self.w[used] += min(length, ends[first]) * step
+            self.state -= (min(length, ends[first]) * step) @ rows
+            if length < ends[first]:
                 break
             self.w[used[first]] = 0.0
             used = np.delete(used, first)
@@ -130,6 +134,10 @@ def _sweep_gram_plainly(
     for sweep in range(1, len(w_history)):
         alone = _threshold(correlation + w * curvatures, l1, positive) / (curvatures + l2)
         moving = np.abs(alone - w) > tol * max(np.abs(alone).max(), np.abs(w).max())
+        reach = np.abs(alone - w) * moving
+        n_top = max(_FEW_STEPS, int(np.count_nonzero(w)) // 4)
+        if np.count_nonzero(moving) > n_top:
+            moving &= reach >= np.partition(reach, -n_top)[-n_top]
         visited = order[moving[order]].tolist()
         for j in visited:
             curvature = float(curvatures[j])

@@ -94,7 +94,7 @@ def solve(
         gap = duality_gap(w, fit, penalty)
         if gap <= target_gap or n_iter >= max_iter or not np.isfinite(gap):
             return Solution(w, gap, n_iter)
-        n_features = max(n_features, 2 * np.count_nonzero(w))
+        n_features = max(n_features, 2 * int(np.count_nonzero(w)))
         features = _working_set(problem, w, fit, penalty, usable, n_features)
         inner_target = max(target_gap, min(0.1 * gap, 0.3 * inner_target))
         part = problem.restrict(features, w, fit)

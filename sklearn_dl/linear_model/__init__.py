@@ -5,6 +5,7 @@ from sklearn_dl.linear_model.elastic_net_path import enet_path, lasso_path
 from sklearn_dl.linear_model.linear_regression import LinearRegression
 from sklearn_dl.linear_model.logistic_regression import LogisticRegression
 from sklearn_dl.linear_model.ridge import Ridge, ridge_path
+from sklearn_dl.linear_model.ridge_cv import RidgeCV
 from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "Ridge",
+    "RidgeCV",
     "SGDClassifier",
     "SGDRegressor",
     "enet_path",

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
+from sklearn.utils import assert_all_finite
 
-from sklearn_dl._base.arrays import Array, move_like, namespace, to_host
+from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl.linear_model.gram import in_float64, row_slices
 
 
@@ -80,7 +82,7 @@ class CenteredRows:
         if sparse.issparse(self.X):
             weighted = values if self.root_weight is None else (self.root_weight * values.T).T
             return self.X.T @ weighted - np.multiply.outer(self.mean, weighted.sum(0))
-        total = 0.0
+        values, total = move_like(values, in_float64(self.X[:1])), 0.0
         for rows in row_slices(self.X):
             total = total + self.block(rows).T @ values[rows]
         return to_host(total).astype(np.float64)
@@ -93,6 +95,23 @@ class CenteredRows:
             rmatvec=lambda v: self.rmatmat(v.ravel()),
             dtype=np.float64,
         )
+
+    def row_products(self) -> np.ndarray:
+        """The rows times their transpose, (n_samples, n_samples), on the host."""
+        if not sparse.issparse(self.X):
+            block = self.block()
+            return to_host(block @ block.T).astype(np.float64)
+        X = self.X.astype(np.float64)
+        offset = X @ self.mean
+        products = (X @ X.T).toarray() - offset[:, None] - offset + self.mean @ self.mean
+        return products if self.root_weight is None else products * np.outer(self.roots(), self.roots())
+
+
+def require_finite(X: Array, owner: Any) -> None:
+    """Raise ValueError, as reading X would, if X holds NaN or infinity. Tensors are checked when read."""
+    if not is_tensor(X):
+        values = X.data if sparse.issparse(X) else X
+        assert_all_finite(values, estimator_name=type(owner).__name__, input_name="X")
 
 
 def column_means(X: Array, Y: Array, weight: Array | None, *, center: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,10 @@
 """Least squares of minimum norm, as fast as the conditioning allows.
 
-Normal equations lose twice the digits that X's condition number asks for, so their condition number is estimated
-first. Well conditioned, they are solved by Cholesky; moderately so, a step of iterative refinement on the rows
-brings the digits back (Björck, 1996, Numerical Methods for Least Squares Problems, section 2.9); with exactly
-dependent columns their eigenvectors tell range and null space apart; all else goes to orthogonal decompositions.
+Normal equations lose twice the digits that X's condition number asks for, so their condition number is
+estimated first. Well conditioned, they are solved by Cholesky; moderately so, a step of iterative refinement
+on the rows brings the digits back (Björck, 1996, Numerical Methods for Least Squares Problems, section 2.9);
+with exactly dependent columns their eigenvectors tell range and null space apart; all else goes to orthogonal
+decompositions.
 """
 
 from typing import Any, NamedTuple
@@ -17,10 +18,10 @@ from sklearn_dl._base.arrays import Array, is_tensor, namespace, to_host
 from sklearn_dl.linear_model.centered import CenteredRows
 from sklearn_dl.linear_model.gram import Gram
 
-_REFINE_BELOW = (
-    1e-6  # reciprocal condition number of the normal equations below which digits are brought back
-)
-_GIVE_UP_BELOW = 1e-10  # and below which they are not used
+# Reciprocal condition numbers of the normal equations below which lost digits are brought back, and below
+# which the equations are not used.
+_REFINE_BELOW = 1e-6
+_GIVE_UP_BELOW = 1e-10
 
 
 class Cholesky(NamedTuple):
@@ -66,7 +67,7 @@ class Solution(NamedTuple):
 
 
 def solve_least_squares(gram: Gram, rows: CenteredRows, tol: float) -> Solution:
-    """Coefficients of minimum norm for more rows than columns; `tol` is lstsq's cut-off of singular values."""
+    """Coefficients of minimum norm for more rows than columns; `tol` cuts off singular values as in lstsq."""
     if gram.is_finite:
         root = cholesky(gram.products)
         if root is not None and root.rcond > 10 * tol**2:  # no singular value is below the cut-off
@@ -138,7 +139,7 @@ def solve_few_rows(rows: CenteredRows, tol: float) -> Solution:
 def solve_iteratively(
     rows: CenteredRows, tol: float, *, alpha: Any = 0.0, max_iter: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (n_features, n_targets) and iterations of LSQR (Paige, Saunders, 1982), target by target."""
+    """Coefficients (n_features, n_targets) and iterations of LSQR (Paige, Saunders, 1982), by target."""
     operator, targets = rows.as_operator(), rows.targets()
     damping = np.sqrt(np.broadcast_to(alpha, targets.shape[1]))
     results = [
@@ -157,3 +158,15 @@ def singular_values(spectrum: np.ndarray) -> np.ndarray:
 def as_columns(y: Array) -> Array:
     """Targets as (n_samples, n_targets)."""
     return y[:, None] if y.ndim == 1 else y
+
+
+def fitted_arrays(
+    coef: np.ndarray, mean: np.ndarray, target_mean: np.ndarray, y: Array, *, fit_intercept: bool
+) -> tuple[np.ndarray, Any]:
+    """``coef_`` (n_targets, n_features) and ``intercept_``, in y's dtype; without targets' axis for 1-d y."""
+    dtype = to_host(y[:0]).dtype
+    intercept: Any = 0.0
+    if fit_intercept:
+        intercept = (target_mean - mean @ coef).astype(dtype)
+        intercept = intercept[0] if y.ndim == 1 else intercept
+    return (coef[:, 0] if y.ndim == 1 else coef.T).astype(dtype), intercept

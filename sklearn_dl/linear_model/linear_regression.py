@@ -5,18 +5,18 @@ from typing import Any, Self
 import numpy as np
 from scipy import linalg, sparse
 from scipy.optimize import nnls
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.arrays import Array, to_host
 from sklearn_dl._base.params import NonNegativeFloat, param
 from sklearn_dl.linear_model.base import LinearRegressorModel
-from sklearn_dl.linear_model.centered import CenteredRows, column_means, is_small_square
+from sklearn_dl.linear_model.centered import CenteredRows, column_means, is_small_square, require_finite
 from sklearn_dl.linear_model.gram import compute_gram, root_of_weight
 from sklearn_dl.linear_model.least_squares import (
     Solution,
     as_columns,
     cholesky,
+    fitted_arrays,
     singular_values,
     solve_few_rows,
     solve_iteratively,
@@ -54,31 +54,29 @@ class LinearRegression(LinearRegressorModel):
     fit_intercept: bool = param(
         default=True, doc="Whether to learn an intercept; without it the model passes through the origin."
     )
-    copy_X: bool = param(
-        default=True, doc="Taken for scikit-learn's sake; X is neither copied nor changed, whatever it says."
-    )
+    copy_X: bool = param(default=True, doc="Has no effect: X is never changed.")  # noqa: N815
     tol: NonNegativeFloat = param(
         default=1e-6,
-        doc="Singular values of the centred X below `tol` times the largest count as 0, so larger values drop "
-        "more directions. For sparse X too wide for a Gram matrix, the relative accuracy at which LSQR stops.",
+        doc="Singular values of the centred X below `tol` times the largest count as 0: larger values drop "
+        "more directions. For sparse X too wide for a Gram matrix, the accuracy at which LSQR stops.",
     )
     n_jobs: int | None = param(
         default=None,
-        doc="Taken for scikit-learn's sake; threads are those of BLAS and OpenMP, and set where theirs are.",
+        doc="Has no effect: threads are as many as BLAS and OpenMP are set to.",
     )
     positive: bool = param(default=False, doc="Whether coefficients are held at 0 or above. Dense X only.")
 
     _attributes = {
         "coef_": (
             "ndarray of shape (n_features,) or (n_targets, n_features)",
-            "Coefficients, in the dtype of X. Two-dimensional where y is.",
+            "Coefficients, in the dtype of X; two-dimensional where y is.",
         ),
-        "intercept_": ("float or ndarray of shape (n_targets,)", "Intercept; 0.0 if `fit_intercept` is False."),
+        "intercept_": ("float or ndarray of shape (n_targets,)", "Intercept; 0.0 without `fit_intercept`."),
         "rank_": ("int", "Number of singular values that count. Not for sparse X or `positive`."),
         "singular_": (
             "ndarray of shape (min(n_samples, n_features),)",
-            "Singular values of the centred, weighted X. Computed when first asked for. Those below 1e-7 of the "
-            "largest may be rounding. Not for sparse X or `positive`.",
+            "Singular values of the centred, weighted X, computed when asked for. Those below 1e-7 of "
+            "the largest may be rounding. Not for sparse X or `positive`.",
         ),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
         "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
@@ -113,17 +111,13 @@ class LinearRegression(LinearRegressorModel):
         X, y, weight = self._read_regression(
             X, y, sample_weight, non_negative_weight=True, ensure_all_finite=False, **options
         )
-        if not is_tensor(X) and (sparse.issparse(X) or X.shape[0] <= X.shape[1]):
-            _require_finite(X, self)
+        if sparse.issparse(X) or X.shape[0] <= X.shape[1]:
+            require_finite(X, self)
         Y = as_columns(y)
         solution, mean, target_mean = self._solve(X, Y, weight)
-        dtype = to_host(Y[:0]).dtype
-        coef = solution.coef.T
-        intercept = target_mean - coef @ mean if self.fit_intercept else 0.0
-        self.coef_ = (coef if y.ndim == 2 else coef[0]).astype(dtype)
-        self.intercept_ = intercept
-        if self.fit_intercept:
-            self.intercept_ = intercept.astype(dtype) if y.ndim == 2 else dtype.type(intercept[0])
+        self.coef_, self.intercept_ = fitted_arrays(
+            solution.coef, mean, target_mean, y, fit_intercept=self.fit_intercept
+        )
         self._spectrum = solution.spectrum
         return self
 
@@ -134,7 +128,7 @@ class LinearRegression(LinearRegressorModel):
         if n_samples > n_features and is_small_square(n_features, X):
             gram = compute_gram(X, Y, weight, center=self.fit_intercept)
             if not gram.is_finite:
-                _require_finite(X, self)
+                require_finite(X, self)
             rows = CenteredRows(X, Y, root, gram.mean, gram.target_mean)
             if self.positive:
                 return _solve_positive(*_triangle(gram, rows)), gram.mean, gram.target_mean
@@ -178,13 +172,6 @@ class LinearRegression(LinearRegressorModel):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = not self.positive
         return tags
-
-
-def _require_finite(X: Array, owner: Any) -> None:
-    if not is_tensor(X):
-        assert_all_finite(
-            X.data if sparse.issparse(X) else X, estimator_name=type(owner).__name__, input_name="X"
-        )
 
 
 def _triangle(gram: Any, rows: CenteredRows) -> tuple[np.ndarray, np.ndarray]:

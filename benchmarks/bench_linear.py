@@ -7,7 +7,7 @@
 A negative gap is an objective below the tight one's. `target` is what `ratio` is to be at least.
 """
 
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,10 +35,11 @@ def linear_regression(rows):
 def ridge_path(rows):
     """Solutions for all ALPHAS, judged by the worst of them."""
     X, y = rows
-    judges = []
-    for l2 in ALPHAS / len(X):
-        objective = objectives.squared_error(X, y, l2)
-        judges.append(against(objective, partial(objectives.least_squares, X, y, l2)))
+    penalties = ALPHAS / len(X)
+    tight = cache(lambda: list(objectives.ridge_solutions(X, y, penalties)))
+    judges = [
+        against(objectives.squared_error(X, y, l2), lambda i=i: tight()[i]) for i, l2 in enumerate(penalties)
+    ]
 
     def judge(solutions):
         qualities = [judge(solution) for judge, solution in zip(judges, solutions, strict=True)]

@@ -22,7 +22,7 @@ def interval_fit(
     tol: float = 1e-4,
     max_iter: int = 1000,
     on_step: Callable[[int, float], None] | None = None,
-) -> tuple[np.ndarray, int]:
+) -> tuple[np.ndarray, int, float]:
     """Minimize ``w @ w / 2 + sum(cost * distance(rows @ w, [lower, upper]))``.
 
     The interval [1, inf) or (-inf, -1] makes it the hinge loss, [y - epsilon, y + epsilon] the
@@ -52,6 +52,9 @@ def interval_fit(
         The minimizer.
     n_iter : int
         Steps taken.
+    gap : float
+        Duality gap over the objective. Large only if `max_iter` was reached, or if columns are so nearly
+        dependent that rounding spoils the steps.
 
     References
     ----------
@@ -63,21 +66,21 @@ def interval_fit(
         rows = AugmentedRows(RowSpan(rows.X).X, rows.constant)
         start = np.zeros(rows.n_columns)
     elif max_iter > 0 and (sample := every_tenth(rows, lower, upper, cost)) is not None:
-        start, _ = interval_fit(*sample, tol=1.0)
+        start, _, _ = interval_fit(*sample, tol=1.0)
     program = _BoundedDual(rows, lower, upper, cost, rows.dot(start))
     wanted = max(1e-6 * tol, _ROUNDING)
-    best_dual, smallest_gap = program.dual, np.inf
+    best_dual, smallest_gap, least = program.dual, np.inf, 1.0
     n_iter = 0
     while True:
         objective, gap = program.objective_and_gap()
         if on_step is not None:
             on_step(n_iter, objective)
         if gap < smallest_gap:
-            best_dual, smallest_gap = program.dual, gap
+            best_dual, smallest_gap, least = program.dual, gap, objective
         # Rounding can make the last steps lead away.
         done = gap <= wanted * objective or gap > 100 * smallest_gap
         if done or n_iter >= max_iter or not program.step():
-            return given.t_dot(best_dual.sum(0)), n_iter
+            return given.t_dot(best_dual.sum(0)), n_iter, smallest_gap / max(least, np.finfo(float).tiny)
         n_iter += 1
 
 

@@ -33,6 +33,7 @@ from sklearn_dl.linear_model.l1_squared_hinge import l1_squared_interval_fit
 from sklearn_dl.linear_model.squared_hinge import squared_interval_fit
 
 _LARGEST_FACTORED = 1000  # rows or columns up to which the interior-point method solves its systems
+_LARGEST_GAP = 1e-3  # of the objective: beyond, coordinate descent has to take over
 
 # Penalty and loss, and the values of `dual` that scikit-learn takes with them.
 _SUPPORTED = {
@@ -110,7 +111,12 @@ class _LinearSVM(LinearModel):
         if self.loss.startswith("squared"):
             return squared_interval_fit(rows, lower, upper, cost, **options)
         if min(rows.n_rows, rows.n_columns) <= _LARGEST_FACTORED or is_tensor(rows.X):
-            return interval_fit(rows, lower, upper, cost, **options)
+            w, n_iter, gap = interval_fit(rows, lower, upper, cost, **options)
+            if gap <= _LARGEST_GAP or n_iter >= self.max_iter:
+                return w, n_iter
+            if not sparse.issparse(rows.X):
+                rows = AugmentedRows(to_host(rows.X), rows.constant)
+            lower, upper, cost = to_host(lower), to_host(upper), to_host(cost)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return dual_coordinate_descent(rows, lower, upper, cost, seed=seed, **options)
 
@@ -233,7 +239,7 @@ class LinearSVC(_LinearSVM, LinearClassifierModel):
         factors = np.ones(len(self.classes_))
         if self.class_weight is not None:
             factors = class_factors(self.class_weight, self.classes_, codes, weight)
-        cost = self.C * (namespace(X).ones_like(codes) + 0.0 if weight is None else in_float64(weight))
+        cost = self.C * (in_float64(namespace(X).ones_like(codes)) if weight is None else in_float64(weight))
         n_classes = len(self.classes_)
         rows = self._rows(X)
         if self.multi_class == "crammer_singer":

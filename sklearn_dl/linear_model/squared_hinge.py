@@ -190,7 +190,8 @@ def _index(mask: Array) -> Array:
 
 def solve_positive(matrix: np.ndarray, rhs: np.ndarray) -> np.ndarray:
     """Solution of a positive definite system, scaled to unit diagonal; the shortest where it is singular."""
-    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+    diagonal = np.diag(matrix)
+    scale = np.where(diagonal > 0, 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny)), 0.0)
     scaled = matrix * scale * scale[:, None]
     try:
         factor = cho_factor(scaled, lower=True, check_finite=False)

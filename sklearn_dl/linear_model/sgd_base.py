@@ -26,12 +26,15 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl.linear_model.base import LinearModel
-from sklearn_dl.linear_model.sgd_steps import BatchSteps, Coefficients, RowSteps, Rules, Steps
+from sklearn_dl.linear_model.sgd_batches import BatchSteps, CompiledBatchSteps
+from sklearn_dl.linear_model.sgd_steps import Coefficients, RowSteps, Rules, Steps
 from sklearn_dl.linear_model.sgd_training import descend, held_out_score, hold_out
 
 # Features of sparse rows are met less often than the intercept, whose steps are made shorter by this factor.
 _SPARSE_INTERCEPT_DECAY = 0.01
 LARGEST_SEED = 2**31 - 1
+# Numbers in X from which gathering the rows of batches in numpy takes longer than compiled code.
+_COMPILED_NUMBERS = 200_000
 # Up to this many rows a weighted fit is the fit of repeated rows, to the last bit.
 _MERGED_ROWS = 256
 
@@ -305,6 +308,10 @@ class SGDModel(LinearModel):
         if by_row and self.momentum == 0 and not is_tensor(X):
             return RowSteps(X, y, weight, start, rules, step)
         batch_size = X.shape[0] if self.batch_size == "full" else self.batch_size
+        on_host_and_dense = not is_tensor(X) and not sparse.issparse(X)
+        gathers = on_host_and_dense and X.size > _COMPILED_NUMBERS and batch_size < X.shape[0]
+        if gathers and self.learning_rate not in ("pa1", "pa2"):
+            return CompiledBatchSteps(X, y, weight, start, rules, step, batch_size)
         return BatchSteps(X, y, weight, start, rules, step, batch_size)
 
     def _store(self, learnt: list[Coefficients], dtype: type) -> None:

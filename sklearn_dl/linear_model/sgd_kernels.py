@@ -189,13 +189,24 @@ def _gathered_dot(w, values, columns):
 
 @register_jitable
 def _scatter(w, values, columns, factor):
-    """Add the multiple of a sparse row to `w`; squared norm and L1 norm of the coefficients it met."""
-    squared_norm = l1_norm = 0.0
     for j in range(len(values)):
-        changed = w[columns[j]] + factor * float(values[j])
-        w[columns[j]] = changed
-        squared_norm += changed * changed
-        l1_norm += abs(changed)
+        w[columns[j]] += factor * float(values[j])
+
+
+@register_jitable
+def _gathered_norms(w, columns):
+    """Squared norm and L1 norm of the coefficients of these columns."""
+    s0 = s1 = s2 = s3 = 0.0
+    t0 = t1 = t2 = t3 = 0.0
+    whole = len(columns) // 4 * 4
+    for j in range(0, whole, 4):
+        w0, w1, w2, w3 = w[columns[j]], w[columns[j + 1]], w[columns[j + 2]], w[columns[j + 3]]
+        s0, s1, s2, s3 = s0 + w0 * w0, s1 + w1 * w1, s2 + w2 * w2, s3 + w3 * w3
+        t0, t1, t2, t3 = t0 + abs(w0), t1 + abs(w1), t2 + abs(w2), t3 + abs(w3)
+    squared_norm, l1_norm = (s0 + s2) + (s1 + s3), (t0 + t2) + (t1 + t3)
+    for j in range(whole, len(columns)):
+        squared_norm += w[columns[j]] * w[columns[j]]
+        l1_norm += abs(w[columns[j]])
     return squared_norm, l1_norm
 
 
@@ -358,9 +369,11 @@ def sparse_epoch(data, columns, starts, y, weight, rows, w, average, received, s
                 _fold_scale(w, average, scale, a, b)
                 scale, a, b = 1.0, 0.0, 1.0
         if change != 0.0:
-            squared_norm, l1_norm = _scatter(w, values, places, change / scale)
-            squared_norm *= scale * scale
-            l1_norm *= scale
+            _scatter(w, values, places, change / scale)
+            if settings.decay > 0.0 or settings.shrink > 0.0:
+                squared_norm, l1_norm = _gathered_norms(w, places)
+                squared_norm *= scale * scale
+                l1_norm *= scale
         if settings.fit_intercept:
             intercept += change * settings.intercept_decay
         if step >= settings.first_averaged:
@@ -378,3 +391,51 @@ def sparse_epoch(data, columns, starts, y, weight, rows, w, average, received, s
         step += 1.0
     _fold_scale(w, average, scale, a, b)
     return Progress(intercept, average_intercept, step, eta, total_shrink, squared_norm, l1_norm, objective)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def batch_gradient(X, y, weight, rows, start, stop, w, intercept, loss, epsilon, gradient):
+    """Sum the loss and its gradient over the rows of a batch, in one pass.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of contiguous numbers.
+    y, weight : ndarray of shape (n_samples,)
+        Targets, and factors of the rows.
+    rows : ndarray of int
+        Indices of the rows of an epoch.
+    start, stop : int
+        ``rows[start:stop]`` is the batch.
+    w : ndarray of shape (n_features,)
+        Coefficients.
+    intercept : float
+        Intercept.
+    loss, epsilon : int, float
+        As in :func:`row_loss`.
+    gradient : ndarray of shape (n_features,)
+        Receives the weighted sum of the gradients with respect to `w`.
+
+    Returns
+    -------
+    loss_sum : float
+        Sum of the losses, without weights.
+    intercept_gradient : float
+        Weighted sum of the derivatives with respect to `intercept`.
+    """
+    loss_sum = intercept_gradient = 0.0
+    gradient[:] = 0.0
+    for k in range(start, stop):
+        ahead = rows[min(k + _ROWS_AHEAD, len(rows) - 1)]
+        for j in range(0, min(len(w), _NUMBERS_AHEAD), 64 // X.itemsize):
+            prefetch(X, ahead, j)
+        i = rows[k]
+        row = X[i]
+        p = _dot(w, row) + intercept
+        loss_sum += row_loss(loss, epsilon, y[i], p)
+        slope = max(-MAX_GRADIENT, min(MAX_GRADIENT, row_gradient(loss, epsilon, y[i], p))) * weight[i]
+        if slope != 0.0:
+            for j in range(len(w)):
+                gradient[j] += slope * float(row[j])
+            intercept_gradient += slope
+    return loss_sum, intercept_gradient

@@ -543,3 +543,18 @@ def test_a_fit_without_trouble_is_silent():
         warnings.simplefilter("error")
         SGDRegressor(random_state=0).fit(X, SIGNAL)
         SGDClassifier("log_loss", batch_size=10, random_state=0).fit(X, CLASSES)
+
+
+@pytest.mark.parametrize(
+    "params", [{"momentum": 0.9}, {"penalty": "elasticnet", "average": True, "batch_size": 1}]
+)
+def test_compiled_batches_are_those_of_numpy(monkeypatch, params):
+    params = {"batch_size": 7, "momentum": 0.5, "random_state": 0, "max_iter": 3, "eta0": 0.001} | params
+    for loss, dtype in product(["log_loss", "huber", "hinge"], [np.float64, np.float32]):
+        models = []
+        for limit in (0, 10**9):
+            monkeypatch.setattr("sklearn_dl.linear_model.sgd_base._COMPILED_NUMBERS", limit)
+            model = SGDClassifier(loss, learning_rate="constant", **params).fit(X.astype(dtype), CLASSES)
+            models.append(model)
+        rtol = 1e-10 if dtype == np.float64 else 1e-4
+        np.testing.assert_allclose(models[0].coef_, models[1].coef_, rtol=rtol, atol=rtol)

@@ -12,8 +12,10 @@ from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl.linear_model.sparse_logistic_kernels import sum_logistic_losses
 
 _BLOCK_BYTES = 1 << 19  # of X in one block: half of a common L2 cache
+_COMPILED_NNZ = 1 << 18  # entries of CSR from which on compiled passes repay the time to load them
 _TENSOR_BLOCK_BYTES = 1 << 26  # a device wants large products
 
 
@@ -67,6 +69,7 @@ class LogisticLoss:
         self.shape = (1 if n_classes == 2 else n_classes, self.n_features + fit_intercept)
         self.eps = float(np.finfo(np.float64).eps if X.dtype == self.xp.float64 else np.finfo(np.float32).eps)
         self.groups = _grouped_rows(X)
+        self.is_compiled = sparse.issparse(X) and n_classes == 2 and X.nnz >= _COMPILED_NNZ
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         """Loss and its gradient at the flat parameters."""
@@ -157,6 +160,8 @@ class LogisticLoss:
         self, group: list[slice], coef: np.ndarray, offset: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Loss, gradient by coefficients and gradient by intercepts, summed over blocks of rows."""
+        if self.is_compiled:
+            return self._compiled_sum_over(group, coef, offset)
         loss, features, slopes = 0.0, np.zeros(coef.shape), np.zeros(len(coef))
         on_device = self._on_device(coef, offset)
         float64 = self.xp.float64
@@ -170,6 +175,27 @@ class LogisticLoss:
             features += to_host((X.T @ residual.T).T)
             slopes += to_host(residual.sum(-1, dtype=float64))
         return loss, features, slopes
+
+    def _compiled_sum_over(
+        self, group: list[slice], coef: np.ndarray, offset: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        X, features, loss, slope = self.X, np.zeros(coef.shape), 0.0, 0.0
+        weight = np.empty(0) if self.weight is None else self.weight
+        for rows in group:
+            sums = sum_logistic_losses(
+                X.data,
+                X.indices,
+                X.indptr,
+                coef[0],
+                offset[0],
+                self.codes,
+                weight,
+                rows.start,
+                rows.stop,
+                features[0],
+            )
+            loss, slope = loss + sums[0], slope + sums[1]
+        return loss, features, np.array([slope])
 
     def _losses(self, scores: Array, codes: Array) -> tuple[Array, Array]:
         """Loss of each row and its derivative by the scores."""

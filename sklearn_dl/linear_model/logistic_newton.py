@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import linalg, sparse
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_dl._base.arrays import Array, move_like, to_host
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.preconditioned_lbfgs import InverseHessian, Minimum, minimize
+from sklearn_dl.linear_model.sparse_logistic_kernels import sum_squares
 
 _MAX_NEWTON_COST = 2e7  # multiplications for a Hessian, up to which every step takes a new one
 _MAX_NEWTON_SIZE = 150  # parameters
@@ -51,7 +51,7 @@ def minimize_logistic(
     if loss.n_classes > 2:
         origin = _balanced(origin, loss.shape)
     inverse_at: Callable[[np.ndarray], InverseHessian]
-    renew = newton_pays(loss)
+    renew, allowed = newton_pays(loss), decrease_tol(tol)
     if renew:
         hessian_of = binary_hessian if loss.n_classes == 2 else multinomial_hessian
         inverse_at = lambda flat: inverse_of(hessian_of(loss, flat))  # noqa: E731
@@ -60,12 +60,13 @@ def minimize_logistic(
         inverse_at = lambda flat: inverse  # noqa: E731
     else:
         inverse_at = lambda flat: diagonal_inverse(loss)  # noqa: E731
+        allowed = tol / 10  # a diagonal promises too little to ask for more
     result = minimize(
         loss,
         origin,
         inverse_at,
         tol=tol,
-        decrease_tol=decrease_tol(tol),
+        decrease_tol=allowed,
         max_iter=max_iter,
         renew=renew,
         eps=loss.eps,
@@ -275,8 +276,11 @@ def _minimum_norm(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
 def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
     """Mean over rows of the squared centered features, ndarray of shape (len(features),)."""
     if sparse.issparse(loss.X):
-        mean, variance = mean_variance_axis(loss.X, axis=0, weights=loss.weight)
-        return (variance + (mean - loss.center) ** 2)[features].astype(np.float64)
+        weight = np.empty(0) if loss.weight is None else loss.weight
+        sums = np.zeros(loss.n_features)
+        kernel = sum_squares if loss.is_compiled else sum_squares.py_func
+        kernel(loss.X.data, loss.X.indices, loss.X.indptr, weight, sums)
+        return sums[features] / loss.total
     center = move_like(loss.center[features], loss.X)
     columns = move_like(features, loss.codes, keep_dtype=True)
     total = np.zeros(len(features))

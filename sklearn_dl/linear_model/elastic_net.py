@@ -52,6 +52,7 @@ class _ElasticNetModel(LinearRegressorModel):
             "float or ndarray of shape (n_targets,)",
             "How far the objective can be above its minimum.",
         ),
+        "sparse_coef_": ("csr_matrix of shape (n_targets, n_features)", "The coefficients that are not 0."),
         "n_features_in_": ("int", "Number of features seen in ``fit``."),
         "feature_names_in_": ("ndarray of str", "Names of the features, where X had any."),
     }

@@ -203,7 +203,7 @@ def lasso_path(
     >>> alphas, coefs, _ = lasso_path(X, y, alphas=[5.0, 1.0, 0.5])
     >>> coefs.round(2)
     array([[0.  , 0.  , 0.47],
-           [0.22, 0.43, 0.24]])
+           [0.22, 0.44, 0.24]])
     """
     return enet_path(
         X,

@@ -2,7 +2,9 @@
 
 from sklearn_dl.linear_model.elastic_net import ElasticNet, Lasso
 from sklearn_dl.linear_model.elastic_net_path import enet_path, lasso_path
+from sklearn_dl.linear_model.huber import HuberRegressor
 from sklearn_dl.linear_model.linear_regression import LinearRegression
+from sklearn_dl.linear_model.linear_svm import LinearSVC, LinearSVR
 from sklearn_dl.linear_model.logistic_regression import LogisticRegression
 from sklearn_dl.linear_model.ridge import Ridge, ridge_path
 from sklearn_dl.linear_model.ridge_cv import RidgeCV
@@ -10,8 +12,11 @@ from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
 
 __all__ = [
     "ElasticNet",
+    "HuberRegressor",
     "Lasso",
     "LinearRegression",
+    "LinearSVC",
+    "LinearSVR",
     "LogisticRegression",
     "Ridge",
     "RidgeCV",

@@ -1,4 +1,4 @@
-"""One epoch of stochastic gradient descent, a step a row, on rows in memory.
+"""Stochastic gradient descent on rows in memory: an epoch with a step a row, and the gradient of a batch.
 
 The functions are plain Python that numba compiles. On a few rows they run as they are, so that small fits pay
 no compilation. Sums are taken in a fixed order, so both ways give the same bits.

@@ -44,10 +44,7 @@ class KDTree(NamedTuple):
         """Tree over the rows of X, at most `leaf_size` in a leaf."""
         depth = max(0, int(np.ceil(np.log2(len(X) / leaf_size))))
         depth = min(depth, len(X).bit_length() - 1)
-        least, extent = X.min(axis=0).astype(np.float64), np.ptp(X, axis=0).astype(np.float64)
-        step = np.where(extent > 0, extent, 1.0) / (2.0**32 - 1)
-        order, feature, code = split_points(((X - least) / step).astype(np.uint32), extent, depth)
-        value = least[feature] + code * step[feature]
+        order, feature, value = split_points(X, depth)
         points = np.ascontiguousarray(X[order].T, dtype=np.float64)
         return cls(points, order, feature, value, *bound_nodes(points, order, depth))
 

@@ -12,61 +12,71 @@ from sklearn_dl.neighbors.kernels import push_on_heap
 
 
 @njit(nogil=True, cache=True)
-def _select(a, low, high, middle):
+def _select(a, spare, low, high, middle):
     """Quickselect of distinct integers without branches: a[middle] gets its sorted place in a[low:high]."""
-    last = high - 1
-    while low < last:
-        center = (low + last) >> 1
-        smaller, larger = min(a[low], a[last]), max(a[low], a[last])
-        pivot = max(smaller, min(larger, a[center]))
-        at = low if a[low] == pivot else (last if a[last] == pivot else center)
-        a[at] = a[last]
-        place = low
-        for i in range(low, last):
-            here = a[i]
-            a[i] = a[place]
-            a[place] = here
-            place += here < pivot
-        a[last] = a[place]
-        a[place] = pivot
-        if place == middle:
-            return
-        if place < middle:
-            low = place + 1
+    while high - low > 16:
+        first, second, third = a[low], a[(low + high) >> 1], a[high - 1]
+        pivot = max(min(first, second), min(max(first, second), third))
+        left, right = low, high - 1
+        for i in range(low, high):
+            spare[left] = spare[right] = a[i]
+            is_left = a[i] < pivot
+            left += is_left
+            right -= 1 - is_left
+        a[low:high] = spare[low:high]
+        if middle < left:
+            high = left
         else:
-            last = place - 1
+            low = left
+    for i in range(low + 1, high):
+        here, j = a[i], i
+        while j > low and a[j - 1] > here:
+            a[j] = a[j - 1]
+            j -= 1
+        a[j] = here
 
 
 @njit(nogil=True, cache=True)
-def split_points(codes, extent, depth):
-    """Order of the points in the leaves, and for each inner node the feature and the code of its split.
+def split_points(X, depth):
+    """Order of the rows in the leaves, and for each inner node the feature and the value of its split.
 
-    `codes` are the features in whole steps of ``extent / 2**32`` from their least values. A point's code and
-    its row share one integer, so equal codes are told apart and repeated points do not slow selection.
+    A value in steps of 2**-32 of its feature's range shares one integer with its row, so equal values are
+    told apart and repeated rows do not slow the selection. The boxes are made of the exact values later.
     """
-    n_samples, n_features = codes.shape
+    n_samples, n_features = X.shape
     n_inner = (1 << depth) - 1
-    row = np.uint64(2**32 - 1)
+    low_bits, half = np.uint64(2**32 - 1), np.uint64(32)
     packed = np.arange(n_samples).astype(np.uint64)
+    spare = np.empty_like(packed)
     feature = np.zeros(n_inner, dtype=np.int64)
-    value = np.zeros(n_inner, dtype=np.uint32)
-    cell = np.zeros((2 * n_inner + 1, 2, n_features))
-    cell[0, 1] = 2.0**32
+    value = np.zeros(n_inner)
+    cell = np.empty((2 * n_inner + 1, 2, n_features))
+    cell[0, 0], cell[0, 1] = X[0], X[0]
+    for i in range(n_samples):
+        for j in range(n_features):
+            cell[0, 0, j] = min(cell[0, 0, j], X[i, j])
+            cell[0, 1, j] = max(cell[0, 1, j], X[i, j])
+    least = cell[0, 0].copy()
+    # Halves do not overflow.
+    half_range = 0.5 * cell[0, 1] - 0.5 * least
     for level in range(depth):
         for place in range(1 << level):
             node = (1 << level) - 1 + place
             low, high = n_samples * place >> level, n_samples * (place + 1) >> level
             middle = n_samples * (2 * place + 1) >> (level + 1)
-            widest = np.argmax((cell[node, 1] - cell[node, 0]) * extent)
+            widest = np.argmax(0.5 * cell[node, 1] - 0.5 * cell[node, 0])
+            origin, unit = least[widest], max(half_range[widest], 1e-300)
             for i in range(low, high):
-                packed[i] &= row
-                packed[i] |= np.uint64(codes[packed[i], widest]) << np.uint64(32)
-            _select(packed, low, high, middle)
-            feature[node], value[node] = widest, packed[middle] >> np.uint64(32)
+                row = packed[i] & low_bits
+                share = (0.5 * X[row, widest] - 0.5 * origin) / unit
+                packed[i] = (np.uint64(share * (2.0**32 - 1)) << half) | row
+            _select(packed, spare, low, high, middle)
+            feature[node] = widest
+            value[node] = origin + 2.0 * unit * ((packed[middle] >> half) / (2.0**32 - 1))
             left, right = 2 * node + 1, 2 * node + 2
             cell[left], cell[right] = cell[node], cell[node]
             cell[left, 1, widest] = cell[right, 0, widest] = value[node]
-    return (packed & row).astype(np.int64), feature, value
+    return (packed & low_bits).astype(np.int64), feature, value
 
 
 @njit(nogil=True, cache=True)
@@ -170,20 +180,23 @@ def search_tree(power, points, order, box, first_row, depth, queries, which, dis
     stack_total = np.empty(depth + 2)
     totals = np.empty((n_samples >> depth) + 1)
     for r in which:
-        stack[0], stack_total[0] = 0, _box_total(power, box, 0, queries, r)
+        stack[0], stack_total[0] = 0, 0.0
         height = 1
+        reach = np.inf
         while height > 0:
             height -= 1
             node, total = stack[height], stack_total[height]
-            if total > _reach(power, distance[r, 0]):
+            if total > reach:
                 continue
-            nearest = _root(power, total) * shrink
-            if nearest > distance[r, 0] or (nearest == distance[r, 0] and first_row[node] > row[r, 0]):
-                continue
+            if total >= reach * (1.0 - 1e-11):
+                nearest = _root(power, total) * shrink
+                if nearest > distance[r, 0] or (nearest == distance[r, 0] and first_row[node] > row[r, 0]):
+                    continue
             if node >= n_inner:
                 place = node - n_inner
                 low, high = n_samples * place >> depth, n_samples * (place + 1) >> depth
                 _scan_leaf(power, points, order, low, high, queries, r, totals, distance, row)
+                reach = _reach(power, distance[r, 0])
                 continue
             near, far = 2 * node + 1, 2 * node + 2
             near_total = _box_total(power, box, near, queries, r)

@@ -94,7 +94,7 @@ def test_partial_fits_learn_from_parts_read_one_by_one(files):
     assert cosine > 0.999
 
 
-@pytest.mark.parametrize("name", ["LinearRegression"])
+@pytest.mark.parametrize("name", ["LinearRegression", "Ridge"])
 def test_least_squares_sums_up_a_memmap_that_does_not_fit_in_memory(files, name):
     coef = coefficients(files, f"{name}().fit(warm, warm[:, 0])", f"model = {name}().fit(X, y)")
     np.testing.assert_allclose(coef, files[2], atol=0.001)

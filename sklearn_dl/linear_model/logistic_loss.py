@@ -172,7 +172,7 @@ class LogisticLoss:
                 losses *= self.weight[rows]
                 residual *= self.weight[rows]
             loss += float(losses.sum(dtype=float64))
-            features += to_host((X.T @ residual.T).T)
+            features += to_host(X.T @ residual if self.n_classes == 2 else (X.T @ residual.T).T)
             slopes += to_host(residual.sum(-1, dtype=float64))
         return loss, features, slopes
 

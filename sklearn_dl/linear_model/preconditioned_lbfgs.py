@@ -110,6 +110,9 @@ def _direction(
         factors.append(factor)
         direction = direction - factor * change
     direction = inverse(direction)
+    if steps:  # where the last step shows less curvature than the given inverse does (equation 7.20)
+        step, change = steps[-1]
+        direction = direction * max(1.0, (step @ change) / (change @ inverse(change)))
     for (step, change), factor in zip(steps, reversed(factors), strict=True):
         direction = direction + (factor - (change @ direction) / (step @ change)) * step
     return direction

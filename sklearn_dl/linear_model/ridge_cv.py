@@ -1,7 +1,6 @@
 """RidgeCV: the penalty chosen by leaving out one row at a time, or by folds."""
 
 import warnings
-from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -16,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from sklearn_dl._base.arrays import Array, move_like, to_host
 from sklearn_dl._base.params import NonNegativeFloat, param
+from sklearn_dl._base.threads import map_blocks
 from sklearn_dl.linear_model.base import LinearRegressorModel
 from sklearn_dl.linear_model.centered import CenteredRows
 from sklearn_dl.linear_model.gram import in_float64, row_slices
@@ -186,14 +186,14 @@ class RidgeCV(LinearRegressorModel):
 
     def _mean_squares(self, errors: "_LeaveOneOut") -> tuple[np.ndarray | None, np.ndarray]:
         """Squared errors (n_samples, n_targets, n_alphas) if they are stored, and scores (n_alphas, ...)."""
-        kept, sums = [], 0.0
-        for block, _ in errors.blocks():
-            squares = block**2
-            sums = sums + squares.sum(0)
-            if self.store_cv_results:
-                kept.append(squares)
-        means = -np.transpose(sums) / errors.rows.X.shape[0]
-        return np.concatenate(kept) if kept else None, means if self.alpha_per_target else means.mean(1)
+
+        def squares_of(part: slice) -> np.ndarray:
+            squares = errors.of(part) ** 2
+            return squares if self.store_cv_results else squares.sum(0, keepdims=True)
+
+        squares = np.concatenate(map_blocks(squares_of, row_slices(errors.rows.X)))
+        means = -squares.sum(0).T / errors.rows.X.shape[0]
+        return squares if self.store_cv_results else None, means if self.alpha_per_target else means.mean(1)
 
     def _scores_of(
         self, predictions: np.ndarray, Y: np.ndarray, n_dims: int, sample_weight: Any, params: dict[str, Any]
@@ -292,7 +292,7 @@ class _Predictions(RegressorMixin, BaseEstimator):
 
 
 class _LeaveOneOut:
-    """Errors of each row under the model of all others, for all penalties, block by block."""
+    """Errors of each row under the model of all others, for all penalties."""
 
     def __init__(
         self, rows: CenteredRows, spectrum: Spectrum, alphas: np.ndarray, *, fit_intercept: bool
@@ -302,27 +302,25 @@ class _LeaveOneOut:
         self.roots = to_host(rows.roots()).astype(np.float64)
         self.mean_leverage = 1 / (self.roots @ self.roots) if fit_intercept else 0.0
 
-    def blocks(self) -> Iterator[tuple[np.ndarray, slice]]:
-        """Errors (n_rows, n_targets, n_alphas), times the square roots of the weights."""
+    def of(self, part: slice) -> np.ndarray:
+        """Errors of some rows, (n_rows, n_targets, n_alphas), times the square roots of the weights."""
         weights = self.spectrum.projected[:, :, None] * self.inverse[:, None, :]
-        flat = weights.reshape(len(weights), weights.shape[1] * weights.shape[2])
-        for part in row_slices(self.rows.X):
-            root = self.roots[part][:, None]
-            if self.spectrum.dual_rows is not None:
-                vectors = self.spectrum.vectors[part]
-                numerator, denominator = vectors @ flat, vectors**2 @ self.inverse
-            else:
-                block = self.rows.block(part)
-                vectors = to_host(block @ move_like(self.spectrum.vectors, block))
-                targets = np.repeat(to_host(self.rows.targets(part)), len(self.alphas), axis=1)
-                numerator = targets - vectors @ flat
-                denominator = 1 - vectors**2 @ self.inverse - self.mean_leverage * root**2
-            with np.errstate(divide="ignore", invalid="ignore"):
-                yield numerator.reshape(len(root), -1, len(self.alphas)) / denominator[:, None, :], part
+        n_columns, n_alphas = weights.shape[1] * weights.shape[2], len(self.alphas)
+        flat = weights.reshape(len(weights), n_columns)
+        if self.spectrum.dual_rows is not None:
+            vectors = self.spectrum.vectors[part]
+            numerator, denominator = vectors @ flat, vectors**2 @ self.inverse
+        else:
+            block = self.rows.block(part)
+            vectors = to_host(block @ move_like(self.spectrum.vectors, block))
+            numerator = np.repeat(to_host(self.rows.targets(part)), n_alphas, axis=1) - vectors @ flat
+            denominator = 1 - vectors**2 @ self.inverse - self.mean_leverage * self.roots[part, None] ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return numerator.reshape(len(vectors), -1, n_alphas) / denominator[:, None, :]
 
     def predictions(self) -> np.ndarray:
         """Predictions (n_samples, n_targets, n_alphas) of each row by the model of all others."""
-        Y = to_host(in_float64(self.rows.Y))[:, :, None]
         # Rows of weight 0 count in no error, so that theirs is left at 0.
         roots = np.where(self.roots > 0, self.roots, 1.0)[:, None, None]
-        return np.concatenate([Y[part] - block / roots[part] for block, part in self.blocks()])
+        errors = np.concatenate(map_blocks(self.of, row_slices(self.rows.X))) / roots
+        return to_host(in_float64(self.rows.Y))[:, :, None] - errors

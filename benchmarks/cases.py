@@ -65,7 +65,7 @@ def run(name: str, description: str, cases: Mapping[str, Case], packages: tuple[
     for key in options.cases or cases:
         try:
             results[key] = _measure(cases[key], options)
-        except (UnavailableError, AttributeError) as reason:
+        except UnavailableError as reason:
             print(f"\n{cases[key].title}: skipped, {reason}", flush=True)
             results[key] = {"title": cases[key].title, "skipped": str(reason)}
         if not (options.cases or options.quick):

@@ -69,10 +69,16 @@ class LogisticLoss:
         self.shape = (1 if n_classes == 2 else n_classes, self.n_features + fit_intercept)
         self.eps = float(np.finfo(np.float64).eps if X.dtype == self.xp.float64 else np.finfo(np.float32).eps)
         self.groups = _grouped_rows(X)
+        self._last: tuple[np.ndarray, float, np.ndarray] | None = None
         self.is_compiled = sparse.issparse(X) and n_classes == 2 and X.nnz >= _COMPILED_NNZ
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
-        """Loss and its gradient at the flat parameters."""
+        """Loss and its gradient at the flat parameters; those of the last call are kept."""
+        if self._last is None or not np.array_equal(self._last[0], flat):
+            self._last = (flat.copy(), *self._evaluate(flat))
+        return self._last[1:]
+
+    def _evaluate(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         coef, offset = self._split(flat)
         parts = map_blocks(lambda rows: self._sum_over(rows, coef, offset), self.groups)
         parameters = flat.reshape(self.shape)

@@ -165,11 +165,24 @@ def guess(loss: LogisticLoss) -> np.ndarray:
     """Flat parameters without features: the intercepts that give each class its share of the rows."""
     start = np.zeros(loss.shape)
     if loss.fit_intercept:
-        ones = loss.xp.ones_like(loss.codes, dtype=loss.X.dtype)
-        counts = loss.xp.bincount(loss.codes, loss.weighted(ones), minlength=loss.n_classes)
-        logs = np.log(np.maximum(to_host(counts).astype(np.float64), 1e-10 * loss.total))
+        logs = np.log(_shares(loss))
         start[:, -1] = logs[1] - logs[0] if loss.n_classes == 2 else logs - logs.mean()
     return start.ravel()
+
+
+def _loss_of_guess(loss: LogisticLoss) -> float:
+    """The loss at :func:`guess`, which takes no look at the features: the entropy of the classes."""
+    if not loss.fit_intercept:
+        return float(np.log(loss.n_classes))
+    shares = _shares(loss)
+    return float(-shares @ np.log(shares) + loss.l2[-1] / 2 * guess(loss)[-1] ** 2)
+
+
+def _shares(loss: LogisticLoss) -> np.ndarray:
+    """Part of the weight in each class, kept above 0."""
+    ones = loss.xp.ones_like(loss.codes, dtype=loss.X.dtype)
+    counts = loss.xp.bincount(loss.codes, loss.weighted(ones), minlength=loss.n_classes)
+    return np.maximum(to_host(counts).astype(np.float64) / loss.total, 1e-10)
 
 
 def newton_pays(loss: LogisticLoss) -> bool:
@@ -195,7 +208,7 @@ def _from_pilot(loss: LogisticLoss, start: np.ndarray | None) -> tuple[np.ndarra
     origin = guess(loss)
     fitted = _fitted_pilot(pilot, origin)
     # A pilot whose few rows can be separated says little about all of them.
-    if loss(fitted)[0] < loss(origin)[0]:
+    if loss(fitted)[0] < _loss_of_guess(loss):
         origin = fitted
     return origin, inverse_of(with_unseen_columns(loss, binary_hessian(pilot, origin)))
 

@@ -26,7 +26,7 @@ def test_minimum_of_a_quadratic_is_the_solution_of_its_linear_system():
 
 
 def test_the_inverse_hessian_makes_one_step_of_a_quadratic():
-    matrix, target, objective = _quadratic(1e8)
+    matrix, _, objective = _quadratic(1e8)
     inverse = np.linalg.inv(matrix)
     result = minimize(
         objective, np.zeros(20), lambda x: lambda g: inverse @ g, tol=1e-6, decrease_tol=np.inf, max_iter=9

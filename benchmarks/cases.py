@@ -132,7 +132,7 @@ def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) 
 
 
 def _compare_memory(case: Case, names: list[str], share: float, n_threads: int) -> list[dict[str, Any]]:
-    # Without this, malloc keeps what the warm-up frees, and the job would find its memory there.
+    # Without this, malloc keeps what the first run frees, and the second would find its memory there.
     os.environ["MALLOC_MMAP_THRESHOLD_"] = str(2**16)
     extra = {}
     for name in names:
@@ -152,8 +152,8 @@ def _compare_memory(case: Case, names: list[str], share: float, n_threads: int) 
 def peak_extra_mb(case: Case, name: str, share: float) -> float:
     """Memory of one job at its peak, in MB above the state with the data made and the libraries loaded."""
     warnings.simplefilter("ignore")
-    case.jobs(case.make(share=share / 10))[name]()
     job = case.jobs(case.make(share=share))[name]
+    job()  # loads and compiles
     gc.collect()
     PEAK_RESET.write_text("5")  # the peak counts from here
     before = _resident_mb("VmRSS")

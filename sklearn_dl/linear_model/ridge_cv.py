@@ -70,7 +70,10 @@ class RidgeCV(LinearRegressorModel):
         "slower and more accurate at tiny penalties. None means 'auto', which does so only where needed.",
     )
     store_cv_results: bool = param(
-        default=False, doc="Whether to keep the leave-one-out results in ``cv_results_``. Only for `cv=None`."
+        default=False,
+        doc="Whether to keep ``cv_results_``, (n_samples, n_alphas) or (n_samples, n_targets, n_alphas): "
+        "squared leave-one-out errors, times the weights; where `scoring` is given, leave-one-out "
+        "predictions. Only for `cv=None`.",
     )
     alpha_per_target: bool = param(
         default=False, doc="Whether each target has a penalty of its own. Only for `cv=None`."
@@ -84,11 +87,6 @@ class RidgeCV(LinearRegressorModel):
         "intercept_": ("float or ndarray of shape (n_targets,)", "Intercept; 0.0 without `fit_intercept`."),
         "alpha_": ("float or ndarray of shape (n_targets,)", "The penalty chosen, or one for each target."),
         "best_score_": ("float or ndarray of shape (n_targets,)", "Score of the penalty chosen."),
-        "cv_results_": (
-            "ndarray of shape (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)",
-            "With `store_cv_results`: squared leave-one-out errors, times the weights; where `scoring` is "
-            "given, leave-one-out predictions.",
-        ),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
         "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
     }
@@ -103,7 +101,8 @@ class RidgeCV(LinearRegressorModel):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Real targets.
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0. They count in leave-one-out errors, but not in scores of folds.
+            Weights of the rows, at least 0. They count in leave-one-out errors; in scores of folds as
+            they do in scikit-learn's ``GridSearchCV``.
         **params : dict
             Metadata for the scorer and the splitter, where scikit-learn's metadata routing is enabled.
 
@@ -219,10 +218,10 @@ class RidgeCV(LinearRegressorModel):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         model: Any = Ridge()  # type: ignore[call-arg]
         model.set_params(fit_intercept=self.fit_intercept)
-        scores = self._scores_of_folds(X, y, sample_weight, alphas)
+        scores = self._scores_of_folds(X, y, alphas) if sample_weight is None else None
         if scores is not None and np.isfinite(scores).all():
             self.alpha_, self.best_score_ = float(alphas[scores.argmax()]), float(scores.max())
-            model.set_params(alpha=self.alpha_).fit(X, y, **weights)
+            model.set_params(alpha=self.alpha_).fit(X, y)
         else:
             if get_config()["enable_metadata_routing"]:
                 model.set_fit_request(sample_weight=True)
@@ -234,22 +233,16 @@ class RidgeCV(LinearRegressorModel):
                 setattr(self, name, getattr(model, name))
         return self
 
-    def _scores_of_folds(self, X: Any, y: Any, sample_weight: Any, alphas: np.ndarray) -> np.ndarray | None:
+    def _scores_of_folds(self, X: Any, y: Any, alphas: np.ndarray) -> np.ndarray | None:
         """Mean scores of all penalties, from one path a fold; None where a scorer may want more than that."""
         named = self.scoring is None or isinstance(self.scoring, str)
         repeatable = isinstance(self.cv, Integral) or hasattr(self.cv, "split")
         if not (named and repeatable) or get_config()["enable_metadata_routing"]:
             return None
-        X, y, weight = self._read_regression(X, y, sample_weight, non_negative_weight=True)
+        X, y, _ = self._read_regression(X, y, None)
         scorer, scores = get_scorer(self.scoring or "r2"), []
         for train, test in check_cv(self.cv).split(X, to_host(y)):
-            coefs, intercepts = ridge_path(
-                X[train],
-                y[train],
-                alphas,
-                sample_weight=None if weight is None else weight[train],
-                fit_intercept=self.fit_intercept,
-            )
+            coefs, intercepts = ridge_path(X[train], y[train], alphas, fit_intercept=self.fit_intercept)
             held_out = X[test]
             scores.append(
                 [

@@ -39,7 +39,7 @@ class LinearModel(FloatTableInput, Estimator, ABC):
         if is_tensor(X):
             dense = coef.toarray() if sparse.issparse(coef) else coef
             coef, intercept = move_like(dense, X), move_like(intercept, X)
-        scores = X @ coef.T
+        scores = X @ (coef.T if coef.ndim > 1 else coef)
         return (scores.toarray() if sparse.issparse(scores) else scores) + intercept
 
     def _read_weight(self, sample_weight: Any, X: Array, *, non_negative: bool = False) -> Array | None:

@@ -40,7 +40,17 @@ SUITES = {
 }
 
 #: Tests that take seconds and are left to the marker ``slow``.
-LONG: tuple[str, ...] = ()
+LONG = (
+    "linear_model/tests/test_coordinate_descent.py::test_enet_ridge_consistency",
+    "linear_model/tests/test_logistic.py::test_elastic_net_vs_l1_l2",
+    "linear_model/tests/test_logistic.py::test_multinomial_cv_iris",
+    "linear_model/tests/test_logistic.py::test_multinomial_logistic_regression_string_inputs",
+    "linear_model/tests/test_logistic.py::test_LogisticRegressionCV_GridSearchCV_elastic_net",
+    "linear_model/tests/test_logistic.py::test_l1_ratio_None_deprecated",
+    "linear_model/tests/test_logistic.py::test_scores_attribute_layout_elasticnet",
+    "linear_model/tests/test_sgd.py::test_SGDClassifier_fit_for_all_backends",
+    "linear_model/tests/test_sgd.py::test_multi_core_gridsearch_and_early_stopping",
+)
 
 HEAD = """\
 Differences from scikit-learn

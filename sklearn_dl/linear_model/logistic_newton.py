@@ -20,7 +20,7 @@ from sklearn_dl.linear_model.sparse_logistic_kernels import sum_squares
 _MAX_NEWTON_COST = 2e7  # multiplications for a Hessian, up to which every step takes a new one
 _MAX_NEWTON_SIZE = 150  # parameters
 _MAX_DENSE_SIZE = 1100  # features, up to which a Hessian is factorised
-_PILOT_FACTOR = 10  # a pilot's Hessian costs about this many passes per feature and row
+_PILOT_FACTOR = 5  # rows of a pilot, times features, per row of all: its Hessian costs a few passes
 _SINGULAR = 1e-10  # eigenvalues below this part of the largest one, of the scaled Hessian, count as zero
 
 

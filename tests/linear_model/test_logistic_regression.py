@@ -84,7 +84,7 @@ def test_dual_names_the_same_minimum():
     _assert_same(LogisticRegression(solver="liblinear", dual=True, tol=1e-9).fit(X, y), primal)
 
 
-@pytest.mark.parametrize(("n_classes", "n_steps"), [(2, 10), (5, 40)])
+@pytest.mark.parametrize(("n_classes", "n_steps"), [(2, 15), (5, 40)])
 def test_pilot_rows_lead_to_the_minimum_of_all_rows(n_classes, n_steps):
     X, y = _rows(30_000, 40, n_classes)
     model = LogisticRegression(tol=1e-8).fit(X, y)

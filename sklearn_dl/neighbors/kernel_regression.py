@@ -44,8 +44,8 @@ class KernelRegression(RegressorMixin, FloatTableInput, Estimator):
 
     References
     ----------
-    Nadaraya (1964), On estimating regression. Watson (1964), Smooth regression analysis. The choice of the
-    bandwidth is by equation (6.6) of Haerdle (1990), Applied nonparametric regression.
+    Nadaraya (1964), On estimating regression. Watson (1964), Smooth regression analysis. Leave-one-out:
+    Haerdle (1990), Applied nonparametric regression, section 5.1.
 
     Examples
     --------

@@ -69,7 +69,7 @@ class HuberRegressor(LinearRegressorModel):
         "n_iter_": ("int", "Iterations."),
         "n_features_in_": ("int", "Number of features seen in ``fit``."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features; only if X is a data frame whose column names are all strings.",
         ),
         "outliers_": (

@@ -209,7 +209,7 @@ class LinearSVC(_LinearSVM, LinearClassifierModel):
         "n_iter_": ("int", "Iterations of the solver, the most over the classes."),
         "n_features_in_": ("int", "Number of features seen in ``fit``."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features; only if X is a data frame whose column names are all strings.",
         ),
     }
@@ -327,7 +327,7 @@ class LinearSVR(_LinearSVM, LinearRegressorModel):
         "n_iter_": ("int", "Iterations of the solver."),
         "n_features_in_": ("int", "Number of features seen in ``fit``."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features; only if X is a data frame whose column names are all strings.",
         ),
     }

@@ -126,7 +126,7 @@ class LogisticRegression(LinearClassifierModel):
         "intercept_": ("ndarray of shape (1,) or (n_classes,)", "Intercepts; 0 without fit_intercept."),
         "n_iter_": ("ndarray of shape (1,)", "Steps taken."),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Names of the columns, if X had some."),
     }
 
     coef_: Any

@@ -88,7 +88,7 @@ class RidgeCV(LinearRegressorModel):
         "alpha_": ("float or ndarray of shape (n_targets,)", "The penalty chosen, or one for each target."),
         "best_score_": ("float or ndarray of shape (n_targets,)", "Score of the penalty chosen."),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Names of the columns, if X had some."),
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:

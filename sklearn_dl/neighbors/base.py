@@ -77,7 +77,7 @@ class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator, ABC):
         "n_samples_fit_": ("int", "Rows of X in fit."),
         "n_features_in_": ("int", "Features of X in fit."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features, where X had names that are all strings.",
         ),
     }

@@ -89,7 +89,7 @@ class KernelRegression(RegressorMixin, FloatTableInput, Estimator):
         "sample_weight_fit_": ("{ndarray, tensor} of shape (n_samples,)", "Their weights."),
         "n_features_in_": ("int", "Number of features."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features, if X has string column names.",
         ),
     }

@@ -10,17 +10,15 @@ from collections.abc import Callable
 import numpy as np
 
 from sklearn_dl._base.arrays import move_like
-from sklearn_dl.linear_model.logistic_loss import LogisticLoss
-from sklearn_dl.linear_model.logistic_newton import (
+from sklearn_dl.linear_model.logistic_hessians import (
     binary_hessian,
-    decrease_tol,
-    guess,
     multinomial_hessian,
-    newton_pays,
-    pilot_of,
     shared_hessian,
     with_unseen_columns,
 )
+from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.logistic_newton import decrease_tol, newton_pays
+from sklearn_dl.linear_model.logistic_pilot import guess, pilot_of
 from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum
 from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
 

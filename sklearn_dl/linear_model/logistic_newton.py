@@ -24,7 +24,7 @@ from sklearn_dl.linear_model.logistic_hessians import (
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.logistic_pilot import guess, loss_of_guess, pilot_of, pilot_size
 from sklearn_dl.linear_model.logistic_stein import SAMPLE_ROWS, SteinCurvature, gram_pays
-from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian, Minimum, minimize
+from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian, Minimum, OnStep, minimize
 
 _MAX_NEWTON_COST = 2e7  # multiplications for a Hessian, up to which every step takes a new one
 _MAX_NEWTON_SIZE = 150  # parameters
@@ -37,7 +37,7 @@ def minimize_logistic(
     *,
     tol: float,
     max_iter: int,
-    on_step: Callable[[int, float, np.ndarray, np.ndarray], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Minimum:
     """Minimise a logistic loss with its squared penalty.
 

@@ -7,6 +7,7 @@ import numpy as np
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 InverseHessian = Callable[[np.ndarray], np.ndarray]
+OnStep = Callable[[int, float, np.ndarray], None]
 
 MEMORY = 10
 _MAX_TRIALS = 40  # of a line search
@@ -39,7 +40,7 @@ def minimize(
     memory: int = MEMORY,
     size_at: Callable[[np.ndarray, np.ndarray], float] | None = None,
     eps: float = float(np.finfo(np.float64).eps),
-    on_step: Callable[[int, float, np.ndarray, np.ndarray], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Minimum:
     """Minimise a smooth convex function.
 
@@ -66,8 +67,29 @@ def minimize(
     eps : float
         Relative rounding error of the loss: no step is expected to gain less.
     on_step : callable, default=None
-        Called with the number of the step, the loss, the gradient and x.
+        Called after each step with its number, the loss and x.
     """
+    result = _iterate(
+        objective, start, inverse_at, tol, decrease_tol, max_iter, memory, size_at, eps, on_step
+    )
+    if result.n_iter and on_step is not None:
+        on_step(result.n_iter, result.loss, result.x)
+    return result
+
+
+def _iterate(
+    objective: Objective,
+    start: np.ndarray,
+    inverse_at: Callable[[np.ndarray], InverseHessian],
+    tol: float,
+    decrease_tol: float,
+    max_iter: int,
+    memory: int,
+    size_at: Callable[[np.ndarray, np.ndarray], float] | None,
+    eps: float,
+    on_step: OnStep | None,
+) -> Minimum:
+    """As :func:`minimize`, but the last step is not told: it may still be moved to where the fit ends."""
     point = _Point(start, *objective(start))
     steps: list[tuple[np.ndarray, np.ndarray]] = []
     for n_iter in range(max_iter + 1):
@@ -96,9 +118,9 @@ def minimize(
         is_local = n_iter > 0 or size_at is None
         if memory and is_local and step @ change > eps * np.sqrt((step @ step) * (change @ change)):
             steps = [*steps, (step, change)][-memory:]
+        if n_iter and on_step is not None:
+            on_step(n_iter, point.loss, point.x)
         point = new
-        if on_step is not None:
-            on_step(n_iter + 1, point.loss, point.gradient, point.x)
     return Minimum(point.x, point.loss, max_iter, False)
 
 

@@ -321,3 +321,12 @@ def test_steps_along_directions_that_rounding_bends_do_not_diverge(shape):
         ours, theirs = Lasso(**options).fit(X, y), peer.Lasso(**options).fit(X, y)
     residual, expected = (np.mean((y - model.predict(X)) ** 2) for model in (ours, theirs))
     assert residual < 1.1 * expected
+
+
+def test_a_warm_start_from_other_features_is_refused():
+    X, y, _ = problem()
+    model = Lasso(warm_start=True).fit(X, y)
+    with pytest.raises(
+        ValueError, match="Lasso: with warm_start, X must have the features of the last fit, 12"
+    ):
+        model.fit(X[:, :5], y)

@@ -7,6 +7,7 @@ import sklearn.linear_model
 from sklearn_dl.linear_model import LogisticRegression
 from sklearn_dl.linear_model.logistic_hessians import binary_hessian
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.logistic_pilot import size_along
 from sklearn_dl.linear_model.logistic_stein import SteinCurvature, gram_pays
 
 
@@ -44,7 +45,7 @@ def test_first_step_ends_where_the_slope_nearly_vanishes(length):
     start = np.zeros(4)
     gradient = loss(start)[1]
     direction = -length * gradient
-    size = SteinCurvature(loss, loss).size_at(start, direction)
+    size = size_along(loss, loss, start, direction)
     assert abs(loss(start + size * direction)[1] @ direction) < 0.02 * abs(gradient @ direction)
 
 
@@ -53,7 +54,7 @@ def test_a_sample_knows_the_slope_of_all_rows_where_it_starts():
     loss, sample = _loss(X, slope=0.03), _loss(X[:500], slope=0.03)
     direction = -SteinCurvature(loss, sample).inverse_at(np.zeros(31))(loss(np.zeros(31))[1])
     # Noise is as large as the signal here: the sample alone would choose a size that is half as large again.
-    assert SteinCurvature(loss, sample).size_at(np.zeros(31), direction) == pytest.approx(1, abs=0.1)
+    assert size_along(loss, sample, np.zeros(31), direction) == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("make", ["normal", "skewed", "strong", "weighted", "constant", "float32"])

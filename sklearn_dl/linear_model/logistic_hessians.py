@@ -108,7 +108,7 @@ def diagonal_inverse(loss: LogisticLoss) -> InverseHessian:
 
 def minimum_norm(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Of all parameters that give the same probabilities, those with the smallest coefficients."""
-    gram = loss.gram(loss.xp.ones(loss.n_samples, dtype=loss.X.dtype, **loss.device))
+    gram = loss.gram(loss.weighted(loss.xp.ones(loss.n_samples, dtype=loss.X.dtype, **loss.device)))
     scale = np.sqrt(np.diag(gram))
     scale[~(scale > 0)] = 1.0
     values, vectors = linalg.eigh(gram / scale / scale[:, None])

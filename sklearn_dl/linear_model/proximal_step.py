@@ -15,7 +15,7 @@ def minimize_l1_quadratic(
     x: np.ndarray,
     l1: np.ndarray,
     tol: float,
-    max_sweeps: int = 1000,
+    max_sweeps: int = 300,
     moved: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Minimise ``gradient @ (z - x) + (z - x) @ hessian @ (z - x) / 2 + sum(l1 * abs(z))`` over z.
@@ -32,11 +32,11 @@ def minimize_l1_quadratic(
         Slope at x, start, and strengths of the absolute penalty.
     tol : float
         In units of the gradient.
-    max_sweeps : int, default=1000
+    max_sweeps : int, default=300
         Sweeps over all coordinates at most.
     moved : callable, default=None
-        z -> a point that is no worse, in directions that single coordinates hardly follow. Called after each
-        sweep.
+        z -> a point that is no worse, in directions that single coordinates hardly follow. Called now and
+        then, and in the end.
 
     Returns
     -------
@@ -46,12 +46,13 @@ def minimize_l1_quadratic(
     z, slope = x.copy(), gradient.copy()
     for n_sweeps in range(1, max_sweeps + 1):
         largest = sweep(hessian, slope, z, l1)
-        if moved is not None:
+        ends = largest <= tol
+        if moved is not None and (ends or n_sweeps % _SWEEPS_A_SOLVE == 0):
             step = moved(z) - z
-            largest = max(largest, float(np.abs(step * np.diag(hessian)).max()))
+            ends &= float(np.abs(step * np.diag(hessian)).max()) <= tol
             z += step
             slope += hessian @ step
-        if largest <= tol:
+        if ends:
             break
         if n_sweeps % _SWEEPS_A_SOLVE == 0:
             _solve_within_signs(hessian, slope, z, l1)

@@ -101,7 +101,7 @@ def test_a_penalty_above_the_largest_slope_leaves_intercepts_alone():
     assert result.x[-1] == pytest.approx(np.log(share / (1 - share)), abs=1e-9)
 
 
-@pytest.mark.parametrize("l1_strength, l2_strength", [(0.3, 0.0), (0.3, 0.2), (0.3, 5.0), (0.0, 0.5)])
+@pytest.mark.parametrize(("l1_strength", "l2_strength"), [(0.3, 0.0), (0.3, 0.2), (0.3, 5.0), (0.0, 0.5)])
 @pytest.mark.parametrize("n_classes", [3, 4])
 def test_balanced_parameters_have_the_least_penalty(l1_strength, l2_strength, n_classes):
     rows = np.random.default_rng(0).normal(size=(n_classes, 6))
@@ -126,5 +126,6 @@ def test_multinomial_steps_are_few_to_a_tight_tol(l2, fit_intercept):
     l1 = np.full(loss.shape, 1e-3)
     l1[:, 7:] = 0
     result = minimize_l1_logistic(loss, l1.ravel(), None, tol=1e-8, max_iter=100)
-    assert result.converged and result.n_iter < 20
+    assert result.converged
+    assert result.n_iter < 20
     assert np.abs(smallest_subgradient(loss(result.x)[1], result.x, l1.ravel())).max() < 1e-8

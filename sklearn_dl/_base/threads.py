@@ -44,13 +44,16 @@ def map_blocks(
 
 
 @contextmanager
-def single_threaded_blas() -> Iterator[None]:
+def single_threaded_blas(*, when: bool = True) -> Iterator[None]:
     """Context in which BLAS uses one thread; it changes nothing while another such context is open.
+
+    On small matrices threads of BLAS wait for one another longer than they work, and on a busy machine a
+    hundred times as long.
 
     The setting belongs to the process. Were two threads to restore what they found, the second could find
     what the first had set, and leave it behind for good.
     """
-    if not _limiting.acquire(blocking=False):
+    if not when or not _limiting.acquire(blocking=False):
         yield
         return
     try:

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state, metadata_routing
 
 from sklearn_dl._base.arrays import Array, to_host
 from sklearn_dl._base.params import Fraction, NonNegativeFloat, PositiveInt, RandomState, param
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.base import LinearRegressorModel
 from sklearn_dl.linear_model.elastic_net_path import enet_path
 from sklearn_dl.linear_model.elastic_net_problems import make_problems
@@ -116,10 +117,11 @@ class _ElasticNetModel(LinearRegressorModel):
         strength = self.alpha * n_samples
         penalty = Penalty(strength * self.l1_ratio, strength * (1 - self.l1_ratio), self.positive)
         rng = check_random_state(self.random_state) if self.selection == "random" else None
-        solutions = [
-            solve(problem, w, penalty, self.tol, self.max_iter, rng)
-            for problem, w in zip(problems, start, strict=True)
-        ]
+        with single_threaded_blas():
+            solutions = [
+                solve(problem, w, penalty, self.tol, self.max_iter, rng)
+                for problem, w in zip(problems, start, strict=True)
+            ]
         for problem, solution in zip(problems, solutions, strict=True):
             warn_of_gap(solution.gap, self.tol * problem.y_norm2, penalty)
         coef = np.array([solution.w for solution in solutions])

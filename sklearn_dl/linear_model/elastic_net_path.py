@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils import check_array, check_random_state
 
 from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.elastic_net_problems import make_problems
 from sklearn_dl.linear_model.elastic_net_rows import solve_rows
 from sklearn_dl.linear_model.elastic_net_solver import Penalty, Solution, solve, warn_of_gap
@@ -293,7 +294,8 @@ def _one_target(
     strengths = grid.strengths(problem.evaluate(np.zeros(n_features)).correlation, n_samples)
     solutions = []
     for penalty in grid.penalties(strengths, n_samples):
-        solution = solve(problem, w, penalty, tol, max_iter, rng)
+        with single_threaded_blas():
+            solution = solve(problem, w, penalty, tol, max_iter, rng)
         warn_of_gap(solution.gap, tol * problem.y_norm2, penalty)
         solutions.append(solution)
         w = solution.w

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dl._base.arrays import Array, is_tensor, namespace, to_host
 from sklearn_dl._base.params import Interval, NonNegativeFloat, NonNegativeInt, param
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows, RowSpan
 from sklearn_dl.linear_model.base import LinearRegressorModel
 from sklearn_dl.linear_model.gram import in_float64
@@ -107,9 +108,10 @@ class HuberRegressor(LinearRegressorModel):
         span = RowSpan(X) if X.shape[0] < min(X.shape[1], _LARGEST_SPAN) else None
         rows = _centred(X if span is None else span.X, self.fit_intercept)
         start = self._previous(rows, span) if self.warm_start and hasattr(self, "coef_") else None
-        solution, self.n_iter_, converged = huber_fit(
-            rows, y, weight, self.epsilon, self.alpha, start=start, tol=self.tol, max_iter=self.max_iter
-        )
+        with single_threaded_blas(when=rows.n_columns <= _LARGEST_SPAN):
+            solution, self.n_iter_, converged = huber_fit(
+                rows, y, weight, self.epsilon, self.alpha, start=start, tol=self.tol, max_iter=self.max_iter
+            )
         self._keep(solution, rows, span, dtype)
         if not converged:
             warnings.warn(

@@ -6,7 +6,6 @@ Efficient quadratic regularization for expression arrays).
 """
 
 import warnings
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,8 +64,7 @@ def primal_spectrum(gram: Gram, rows: CenteredRows, smallest_alpha: float, *, sv
 
 
 def _eigenvectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # On matrices this small, threads of BLAS wait for one another longer than they work.
-    with single_threaded_blas() if len(matrix) <= 512 else nullcontext():
+    with single_threaded_blas(when=len(matrix) <= 512):
         return linalg.eigh(matrix, check_finite=False)
 
 

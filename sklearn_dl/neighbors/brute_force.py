@@ -1,6 +1,5 @@
 """Exact search over all rows: float32 scores of all, float64 distances of the few in question."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +91,7 @@ def nearest_rows(
         return _search(frame, X, queries[block], distance[block], row[block])
 
     probe = slice(0, min(32, len(queries)))
-    with single_threaded_blas() if n_threads > 1 else nullcontext():
+    with single_threaded_blas(when=n_threads > 1):
         n_measured = search(probe)
     if n_measured > _CROWDED * len(X) * probe.stop:
         rows = _first_copies(X, n_neighbors)

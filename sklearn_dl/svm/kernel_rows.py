@@ -1,0 +1,124 @@
+"""Rows of a kernel matrix: computed in blocks by matrix products, and kept as far as memory allows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl.svm.working_set_kernels import add_rows
+
+_BLOCK_ELEMENTS = 1 << 18  # of a kernel block: it stays in the second-level cache between product and function
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Kernel function of inner products: ``linear``, ``rbf``, ``poly`` or ``sigmoid``."""
+
+    name: str
+    gamma: float
+    coef0: float
+    degree: int
+
+    def factors(self, X: np.ndarray, Y: np.ndarray, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Two matrices whose product with one another :meth:`apply` turns into the kernel of X and Y.
+
+        For the Gaussian kernel, the product is the exponent: ``-gamma |x - y|^2`` from the inner products and
+        the squared lengths about the mean, which are two more columns.
+        """
+        if self.name != "rbf":
+            return X.astype(dtype, copy=False), Y.astype(dtype, copy=False)
+        mean = Y.mean(0) if len(Y) else 0.0
+        left, right = (np.empty((len(Z), Z.shape[1] + 2), dtype) for Z in (X, Y))
+        for part, Z, scale, squares, ones in ((left, X, 2 * self.gamma, -2, -1), (right, Y, 1.0, -1, -2)):
+            centered = Z - mean
+            part[:, squares] = -self.gamma * np.einsum("ij,ij->i", centered, centered)
+            part[:, ones] = 1.0
+            centered *= scale
+            part[:, :-2] = centered
+        return left, right
+
+    def apply(self, products: np.ndarray) -> np.ndarray:
+        """Kernel from inner products, in their place."""
+        if self.name == "rbf":
+            np.minimum(products, 0.0, out=products)
+            np.exp(products, out=products)
+        elif self.name != "linear":
+            products *= self.gamma
+            products += self.coef0
+            if self.name == "poly":
+                products **= self.degree
+            else:
+                np.tanh(products, out=products)
+        return products
+
+    def largest_term(self, X: np.ndarray) -> float:
+        """Largest of the numbers that are added up for an element, which its rounding is relative to."""
+        squares = np.einsum("ij,ij->i", X, X)
+        if self.name != "rbf":
+            return float(np.sqrt(squares.max()))
+        mean = X.mean(0)
+        return self.gamma * float((squares - 2 * X @ mean + mean @ mean).max())
+
+
+class KernelRows:
+    """Rows of the kernel matrix of X, the least recently used of them dropped when `cache_bytes` are full."""
+
+    def __init__(self, kernel: Kernel, X: np.ndarray, dtype: Any, cache_bytes: float) -> None:
+        self.kernel = kernel
+        self.left, self.right = kernel.factors(X, X, dtype)
+        n_rows = len(X)
+        row_bytes = n_rows * self.left.itemsize
+        n_places = int(np.clip(cache_bytes // row_bytes, min(n_rows, 64), n_rows))
+        self.kept = np.empty((n_places, n_rows), dtype)
+        self.row_at = np.full(n_places, -1)
+        self.place_of = np.full(n_rows, -1)
+        self.last_use = np.zeros(n_places, np.int64)
+        self.clock = 0
+
+    def square(self, rows: np.ndarray) -> np.ndarray:
+        """Kernel among `rows`."""
+        return self.kernel.apply(self.left[rows] @ self.right[rows].T)
+
+    def add_products(self, rows: np.ndarray, factors: np.ndarray, targets: list[tuple[int, np.ndarray]]):
+        """Add the rows times their factors to each target, from the target's first column on."""
+        # Rows that are at hand first, before others take their places.
+        order = np.argsort(self.place_of[rows] < 0, kind="stable")
+        n_places = len(self.kept)
+        for start in range(0, len(rows), n_places):
+            batch = order[start : start + n_places]
+            places = self._places(rows[batch])
+            for first_column, total in targets:
+                self._add(places, factors[batch], first_column, total)
+
+    def _add(self, places: np.ndarray, factors: np.ndarray, first: int, total: np.ndarray) -> None:
+        n_threads = effective_n_threads() if len(places) * len(total) > _BLOCK_ELEMENTS else 1
+        step = -(-len(total) // n_threads)
+        map_blocks(
+            lambda start: add_rows(self.kept, places, factors, first + start, total[start : start + step]),
+            range(0, len(total), step),
+            n_threads,
+        )
+
+    def _places(self, rows: np.ndarray) -> np.ndarray:
+        """Where the rows are kept, after computing those that are not."""
+        self.clock += 1
+        missing = rows[self.place_of[rows] < 0]
+        self.last_use[self.place_of[rows[self.place_of[rows] >= 0]]] = self.clock
+        if len(missing):
+            if len(missing) < len(self.kept):
+                places = np.argpartition(self.last_use, len(missing))[: len(missing)]
+            else:
+                places = np.arange(len(missing))
+            dropped = self.row_at[places]
+            self.place_of[dropped[dropped >= 0]] = -1
+            self.row_at[places], self.place_of[missing], self.last_use[places] = missing, places, self.clock
+            step = max(8, _BLOCK_ELEMENTS // len(self.left))
+            map_blocks(
+                lambda start: self._compute(missing[start : start + step], places[start : start + step]),
+                range(0, len(missing), step),
+            )
+        return self.place_of[rows]
+
+    def _compute(self, rows: np.ndarray, places: np.ndarray) -> None:
+        self.kept[places] = self.kernel.apply(self.left[rows] @ self.right.T)

@@ -74,7 +74,7 @@ def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Sol
             start += count
         rows.add_products(indices[working[moved]], change[moved], targets)
         kept = working[: _WORKING_SET // 2]
-    return Solution(beta, _intercept(problem, beta, gradient, ups, downs), n_steps, bool(violation < tol))
+    return Solution(beta, _intercept(problem, beta, gradient, ups, downs), n_steps, n_steps < max_steps)
 
 
 def _directions(problem: Problem, beta: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

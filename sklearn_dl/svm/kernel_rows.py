@@ -1,5 +1,6 @@
 """Rows of a kernel matrix: computed in blocks by matrix products, and kept as far as memory allows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,9 @@ import numpy as np
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
 from sklearn_dl.svm.working_set_kernels import add_rows
 
+Side = Callable[[np.ndarray], np.ndarray]
+
+_FLOAT32_ROUNDING = 2.0**-24
 _BLOCK_ELEMENTS = 1 << 18  # of a kernel block: it stays in the second-level cache between product and function
 
 
@@ -20,23 +24,24 @@ class Kernel:
     coef0: float
     degree: int
 
-    def factors(self, X: np.ndarray, Y: np.ndarray, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Two matrices whose product with one another :meth:`apply` turns into the kernel of X and Y.
+    def sides(self, origin: np.ndarray, dtype: Any) -> tuple[Side, Side]:
+        """Functions of X and Y: :meth:`apply` makes the product of what they return the kernel of X and Y.
 
-        For the Gaussian kernel, the product is the exponent: ``-gamma |x - y|^2`` from the inner products and
-        the squared lengths about the mean, which are two more columns.
+        For the Gaussian kernel the product is the exponent, ``-gamma |x - y|^2``: two more columns hold the
+        squared lengths, which round off least about an `origin` amid the rows.
         """
         if self.name != "rbf":
-            return X.astype(dtype, copy=False), Y.astype(dtype, copy=False)
-        mean = Y.mean(0) if len(Y) else 0.0
-        left, right = (np.empty((len(Z), Z.shape[1] + 2), dtype) for Z in (X, Y))
-        for part, Z, scale, squares, ones in ((left, X, 2 * self.gamma, -2, -1), (right, Y, 1.0, -1, -2)):
-            centered = Z - mean
-            part[:, squares] = -self.gamma * np.einsum("ij,ij->i", centered, centered)
-            part[:, ones] = 1.0
-            centered *= scale
-            part[:, :-2] = centered
-        return left, right
+            return (lambda X: X.astype(dtype, copy=False),) * 2
+
+        def side(X: np.ndarray, scale: float, squares: int, ones: int) -> np.ndarray:
+            columns = np.empty((len(X), X.shape[1] + 2), dtype)
+            centered = X - origin
+            columns[:, squares] = -self.gamma * np.einsum("ij,ij->i", centered, centered)
+            columns[:, ones] = 1.0
+            np.multiply(centered, scale, out=columns[:, :-2], casting="same_kind")
+            return columns
+
+        return lambda X: side(X, 2 * self.gamma, -2, -1), lambda Y: side(Y, 1.0, -1, -2)
 
     def apply(self, products: np.ndarray) -> np.ndarray:
         """Kernel from inner products, in their place."""
@@ -52,13 +57,17 @@ class Kernel:
                 np.tanh(products, out=products)
         return products
 
-    def largest_term(self, X: np.ndarray) -> float:
-        """Largest of the numbers that are added up for an element, which its rounding is relative to."""
-        squares = np.einsum("ij,ij->i", X, X)
-        if self.name != "rbf":
-            return float(np.sqrt(squares.max()))
-        mean = X.mean(0)
-        return self.gamma * float((squares - 2 * X @ mean + mean @ mean).max())
+    def rounding(self, X: np.ndarray) -> float:
+        """Largest absolute error of an element that is computed in float32."""
+        centered = X - X.mean(0) if self.name == "rbf" else X
+        largest = float(np.einsum("ij,ij->i", centered, centered).max())
+        if self.name != "linear":
+            largest *= self.gamma
+        if self.name == "rbf":
+            largest = max(1.0, largest)
+        if self.name == "poly":
+            largest = self.degree * (largest + abs(self.coef0)) ** self.degree
+        return _FLOAT32_ROUNDING * largest
 
 
 class KernelRows:
@@ -66,7 +75,8 @@ class KernelRows:
 
     def __init__(self, kernel: Kernel, X: np.ndarray, dtype: Any, cache_bytes: float) -> None:
         self.kernel = kernel
-        self.left, self.right = kernel.factors(X, X, dtype)
+        left, right = kernel.sides(X.mean(0), dtype)
+        self.left, self.right = left(X), right(X)
         n_rows = len(X)
         row_bytes = n_rows * self.left.itemsize
         n_places = int(np.clip(cache_bytes // row_bytes, min(n_rows, 64), n_rows))

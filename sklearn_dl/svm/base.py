@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm._base import BaseLibSVM
 
 from sklearn_dl._base.arrays import Array, is_tensor, to_host
@@ -19,12 +21,13 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl.svm.interval_dual import Problem, Solution, solve
-from sklearn_dl.svm.kernel_rows import Kernel, KernelRows
+from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows
 from sklearn_dl.svm.scores import kernel_scores
 
 _FEWEST_OPERATIONS = 2e7  # of the whole kernel matrix: for less, libsvm takes milliseconds
 _ROUNDING_SHARE = 0.1  # of `tol`, by which rounding kernel rows to float32 may change a gradient
 _MANY_ROWS = 100_000
+_FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
 
 
@@ -102,7 +105,17 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             If there are so many rows that a kernel takes hours.
         """
         self._check_params()
-        super().fit(_on_host(X), _on_host(y), None if sample_weight is None else _on_host(sample_weight))
+        state = np.random.get_state()
+        try:
+            super().fit(_on_host(X), _on_host(y), None if sample_weight is None else _on_host(sample_weight))
+        except ValueError as error:
+            name = type(self).__name__
+            if name in str(error):
+                raise
+            raise ValueError(f"{name}: {error}") from error
+        finally:
+            if self.random_state is None:  # libsvm's seed was drawn from the global state
+                np.random.set_state(state)
         return self
 
     @abstractmethod
@@ -112,18 +125,49 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _dense_fit(
         self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
     ) -> None:
+        self._weigh_gamma(X, sample_weight)
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
         if not self._is_served_here(X, weight):
-            super()._dense_fit(X, y, sample_weight, *rest, **options)
+            self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
             return
         self._warn_of_many_rows(len(X))
         self._probA = self._probB = np.empty(0)
         self._fit_here(X, y, self.C * weight)
         self._warn_from_fit_status()
 
-    def _sparse_fit(self, X: Any, *rest: Any, **options: Any) -> None:
+    def _sparse_fit(
+        self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
+    ) -> None:
+        self._weigh_gamma(X, sample_weight)
         self._warn_of_many_rows(X.shape[0])
-        super()._sparse_fit(X, *rest, **options)
+        self._fit_by_libsvm(super()._sparse_fit, X, y, sample_weight, *rest, **options)
+
+    def _weigh_gamma(self, X: Any, sample_weight: np.ndarray) -> None:
+        """Let weights count as repetitions in the variance of ``gamma="scale"`` too, unlike scikit-learn."""
+        if self.gamma != "scale" or self.kernel not in KERNELS or not (sample_weight > 0).any():
+            return
+        weight = np.maximum(sample_weight, 0.0) / np.maximum(sample_weight, 0.0).sum()
+        mean = float((weight @ X).mean())
+        if sparse.issparse(X):
+            variance = float((weight @ X.multiply(X)).mean()) - mean**2
+        else:
+            variance = float((weight @ (X - mean) ** 2).mean())
+        self._gamma = 1.0 / (X.shape[1] * variance) if variance > 0 else 1.0
+
+    def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, *rest: Any, **options: Any) -> None:
+        """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
+        if X.shape[0] <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
+            params = {"tol": self.tol, "max_iter": self.max_iter}
+            try:
+                self.set_params(tol=min(self.tol, _TIGHT_TOL), max_iter=_TIGHT_STEPS)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    fit(X, *rest, **options)
+            finally:
+                self.set_params(**params)
+            if self.fit_status_ == 0:
+                return
+        fit(X, *rest, **options)
 
     def _is_served_here(self, X: Any, weight: np.ndarray) -> bool:
         """Whether the problem is large, and its kernel positive semi-definite, so that it has one minimum."""

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_dl.svm.kernel_rows import KernelRows
 from sklearn_dl.svm.working_set_kernels import solve_working_set
 
-_WORKING_SET = 512
+_WORKING_SET = 256
 _INNER_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
 
 

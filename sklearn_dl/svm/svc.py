@@ -25,11 +25,13 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
 
     Notes
     -----
-    With the kernels 'rbf', 'linear' and 'poly' on dense X, the dual is minimized in working sets of 512 rows
-    by steps along pairs of coefficients. Kernel rows come from matrix products, in float32 where a bound shows
-    that `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits in
-    `cache_size`. Everything else goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
+    With the kernels 'rbf', 'linear' and 'poly' on dense X, the dual is minimized in working sets of 256 rows,
+    by steps along pairs of coefficients. Kernel rows come from matrix products, in float32 where a bound
+    shows that `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits
+    in `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
     kernels, sparse X, ``probability=True``, and weights that are not above 0.
+
+    Weights count as repetitions in the variance of ``gamma="scale"`` too, unlike scikit-learn's.
 
     A torch tensor as X is solved on the host.
 

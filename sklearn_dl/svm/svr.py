@@ -14,9 +14,9 @@ from sklearn_dl.svm.interval_dual import Problem
 class SVR(SupportVectorModel, sklearn.svm.SVR):
     """Support vector regression with a kernel.
 
-    Minimizes ``|w|^2 / 2 + C * sum(max(0, |y - w @ phi(x) - b| - epsilon))``, where ``phi(x) @ phi(z)`` is the
-    kernel of x and z. Interface and answers are those of scikit-learn's ``sklearn.svm.SVR``; the solver is that
-    of :class:`SVC`.
+    Minimizes ``|w|^2 / 2 + C * sum(max(0, |y - w @ phi(x) - b| - epsilon))``, where ``phi(x) @ phi(z)`` is
+    the kernel of x and z. Interface and answers are those of scikit-learn's ``sklearn.svm.SVR``; the solver
+    is that of :class:`SVC`.
 
     References
     ----------

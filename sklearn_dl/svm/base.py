@@ -31,14 +31,22 @@ _FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
 
 
+class _PositiveOrInfinite(Interval):
+    """Above 0, infinity included."""
+
+    def __contains__(self, value: float) -> bool:
+        return value > 0
+
+
 class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     """Support vector machine whose larger problems are solved here and whose smaller ones by libsvm.
 
     Reading the input and the rules of the answers are scikit-learn's, by inheritance.
     """
 
-    C: PositiveFloat = param(
-        default=1.0, doc="Weight of the losses against the penalty. Larger fits the training rows closer."
+    C: Annotated[float, _PositiveOrInfinite("a float above 0 or inf")] = param(
+        default=1.0,
+        doc="Weight of the losses against the penalty; inf allows none. Larger fits the training rows closer.",
     )
     kernel: Literal["linear", "poly", "rbf", "sigmoid", "precomputed"] | Callable = param(
         default="rbf",
@@ -71,6 +79,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
 
     nu: ClassVar[float] = 0.0  # parameters of libsvm's other formulations
     probability: Any
+    random_state: Any
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Find the support vectors and their coefficients.
@@ -118,6 +127,10 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
                 np.random.set_state(state)
         return self
 
+    def _class_factors(self, y: np.ndarray) -> np.ndarray | float:
+        """Factor of the cost of every row by its class."""
+        return 1.0
+
     @abstractmethod
     def _fit_here(self, X: np.ndarray, y: np.ndarray, cost: np.ndarray) -> None:
         """Solve for rows of X with losses weighed by `cost`, and set the fitted attributes."""
@@ -125,28 +138,29 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _dense_fit(
         self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
     ) -> None:
-        self._weigh_gamma(X, sample_weight)
+        self._weigh_gamma(X, y, sample_weight)
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
         if not self._is_served_here(X, weight):
             self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
             return
         self._warn_of_many_rows(len(X))
         self._probA = self._probB = np.empty(0)
-        self._fit_here(X, y, self.C * weight)
+        self._fit_here(X, y, self.C * weight * self._class_factors(y))
         self._warn_from_fit_status()
 
     def _sparse_fit(
         self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
     ) -> None:
-        self._weigh_gamma(X, sample_weight)
+        self._weigh_gamma(X, y, sample_weight)
         self._warn_of_many_rows(X.shape[0])
         self._fit_by_libsvm(super()._sparse_fit, X, y, sample_weight, *rest, **options)
 
-    def _weigh_gamma(self, X: Any, sample_weight: np.ndarray) -> None:
-        """Let weights count as repetitions in the variance of ``gamma="scale"`` too, unlike scikit-learn."""
+    def _weigh_gamma(self, X: Any, y: np.ndarray, sample_weight: np.ndarray) -> None:
+        """Let sample weights count as repetitions in the variance of ``gamma="scale"`` too."""
         if self.gamma != "scale" or self.kernel not in KERNELS or not (sample_weight > 0).any():
             return
-        weight = np.maximum(sample_weight, 0.0) / np.maximum(sample_weight, 0.0).sum()
+        weight = np.maximum(sample_weight, 0.0) * self._class_factors(y)
+        weight /= weight.sum()
         mean = float((weight @ X).mean())
         if sparse.issparse(X):
             variance = float((weight @ X.multiply(X)).mean()) - mean**2
@@ -154,20 +168,20 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             variance = float((weight @ (X - mean) ** 2).mean())
         self._gamma = 1.0 / (X.shape[1] * variance) if variance > 0 else 1.0
 
-    def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, *rest: Any, **options: Any) -> None:
+    def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, y: Any, *rest: Any, **options: Any) -> None:
         """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
-        if X.shape[0] <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
+        if len(y) <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
             params = {"tol": self.tol, "max_iter": self.max_iter}
             try:
                 self.set_params(tol=min(self.tol, _TIGHT_TOL), max_iter=_TIGHT_STEPS)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
-                    fit(X, *rest, **options)
+                    fit(X, y, *rest, **options)
             finally:
                 self.set_params(**params)
             if self.fit_status_ == 0:
                 return
-        fit(X, *rest, **options)
+        fit(X, y, *rest, **options)
 
     def _is_served_here(self, X: Any, weight: np.ndarray) -> bool:
         """Whether the problem is large, and its kernel positive semi-definite, so that it has one minimum."""
@@ -191,7 +205,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             )
 
     def _kernel(self) -> Kernel:
-        return Kernel(self.kernel, float(self._gamma), float(self.coef0), int(self.degree))
+        return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))
 
     def _row_dtype(self, X: np.ndarray, cost: np.ndarray) -> Any:
         """float32, unless its rounding of the kernel would show in the gradients, or it cannot hold them."""

@@ -31,7 +31,8 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     in `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
     kernels, sparse X, ``probability=True``, and weights that are not above 0.
 
-    Weights count as repetitions in the variance of ``gamma="scale"`` too, unlike scikit-learn's.
+    Where `sample_weight` is given, the variance of ``gamma="scale"`` is that of the weighted rows, unlike
+    scikit-learn's: weights count as repetitions.
 
     A torch tensor as X is solved on the host.
 
@@ -162,10 +163,13 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
             return move_like(labels, X, keep_dtype=True) if labels.dtype.kind in "biuf" else labels
         return super().predict(X)
 
+    def _class_factors(self, y: np.ndarray) -> np.ndarray:
+        return self.class_weight_[y.astype(np.intp)]
+
     def _fit_here(self, X: np.ndarray, y: np.ndarray, cost: np.ndarray) -> None:
         order = np.argsort(y, kind="stable")
         X, codes = X[order], y[order].astype(np.intp)
-        cost = cost[order] * self.class_weight_[codes]
+        cost = cost[order]
         n_classes = len(self.classes_)
         starts = np.searchsorted(codes, np.arange(n_classes + 1))
         coef = np.zeros((n_classes - 1, len(X)))

@@ -36,9 +36,9 @@ class SVR(SupportVectorModel, sklearn.svm.SVR):
         default=0.1, doc="Errors up to this cost nothing. Larger leaves fewer support vectors."
     )
 
-    probability: ClassVar[bool] = False
-    class_weight: ClassVar[None] = None
-    random_state: ClassVar[None] = None
+    probability = False  # parameters of libsvm's other formulations
+    class_weight = None
+    random_state = None
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
         "support_": ("ndarray of shape (n_support_vectors,)", "Rows that are support vectors."),

@@ -46,7 +46,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
 
     C: Annotated[float, _PositiveOrInfinite("a float above 0 or inf")] = param(
         default=1.0,
-        doc="Weight of the losses against the penalty; inf allows none. Larger fits the training rows closer.",
+        doc="Weight of the losses against the penalty, or inf. Larger fits the training rows closer.",
     )
     kernel: Literal["linear", "poly", "rbf", "sigmoid", "precomputed"] | Callable = param(
         default="rbf",

@@ -74,7 +74,7 @@ def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Sol
             start += count
         rows.add_products(indices[working[moved]], change[moved], targets)
         kept = working[: _WORKING_SET // 2]
-    return Solution(beta, _intercept(problem, beta, gradient, ups, downs), n_steps, n_steps < max_steps)
+    return Solution(beta, _intercept(problem, beta, ups, downs), n_steps, n_steps < max_steps)
 
 
 def _directions(problem: Problem, beta: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,12 +100,13 @@ def _working_set(ups: np.ndarray, downs: np.ndarray, kept: np.ndarray) -> np.nda
     ups, downs = ups.copy(), downs.copy()
     ups[kept], downs[kept] = -np.inf, np.inf
     up = np.argpartition(-ups, half)[:half]
+    up = up[np.isfinite(ups[up])]
     downs[up] = np.inf
     down = np.argpartition(downs, half)[:half]
-    return np.concatenate([up, down, kept])
+    return np.concatenate([up, down[np.isfinite(downs[down])], kept])
 
 
-def _intercept(problem, beta, gradient, ups, downs) -> float:
+def _intercept(problem: Problem, beta: np.ndarray, ups: np.ndarray, downs: np.ndarray) -> float:
     """Common slope of the free coefficients; without any, the middle of what optimality allows."""
     free = (beta > problem.lower) & (beta < problem.upper)
     if problem.epsilon > 0:

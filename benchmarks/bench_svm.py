@@ -2,9 +2,10 @@
 
     python benchmarks/bench_svm.py [case ...] [--threads 1 2] [--rounds N] [--quick]
 
-`scores_difference` is the largest difference of a score, on 500 training rows, from those of scikit-learn at
-a tolerance of 1e-6; `dual_gap` is what the dual objective is above its, relative to it (negative: below). With
-more than two classes there are many objectives, and none is given. `target` is what `ratio` is to be at least.
+`scores_difference` is the largest difference of a score, on 500 training rows, from those of scikit-learn
+at a tolerance of 1e-6; `dual_gap` is what the dual objective is above its, relative to it (negative: below).
+With more than two classes there are many objectives, and none is given. `target` is what `ratio` is to be at
+least.
 """
 
 from functools import cache, partial

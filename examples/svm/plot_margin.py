@@ -2,9 +2,9 @@
 Which rows carry a decision boundary?
 =====================================
 
-A support vector machine separates classes by the widest margin [1]_. Only the rows on the margin, inside it or on
-the wrong side have a say: the support vectors. ``C`` is what a row inside the margin costs, and ``gamma`` how
-far a row of the Gaussian kernel reaches.
+A support vector machine separates classes by the widest margin [1]_. Only the rows on the margin, inside it
+or on the wrong side have a say: the support vectors. ``C`` is what a row inside the margin costs, and
+``gamma`` sets how far a row of the Gaussian kernel reaches: the larger, the less far.
 
 .. [1] Cortes, Vapnik (1995), Support-vector networks, Machine Learning 20.
 """

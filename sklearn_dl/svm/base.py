@@ -20,6 +20,7 @@ from sklearn_dl._base.params import (
     PositiveFloat,
     param,
 )
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.svm.interval_dual import Problem, Solution, solve
 from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows
 from sklearn_dl.svm.scores import kernel_scores
@@ -217,7 +218,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
 
     def _solve(self, rows: KernelRows, problem: Problem) -> Solution:
         limit = max(_STEP_LIMIT, 100 * len(problem.target)) if self.max_iter == -1 else self.max_iter
-        return solve(rows, problem, self.tol, limit)
+        with single_threaded_blas():  # blocks of rows have threads of their own
+            return solve(rows, problem, self.tol, limit)
 
     def _pair_scores(self, X: np.ndarray, coef: np.ndarray) -> np.ndarray:
         """Kernel of X with the support vectors times `coef`, plus the intercepts."""

@@ -14,6 +14,7 @@ Side = Callable[[np.ndarray], np.ndarray]
 KERNELS = ("linear", "rbf", "poly", "sigmoid")
 _FLOAT32_ROUNDING = 2.0**-24
 _GATHERING_PAYS = 64  # columns
+_THREADS_PAY = 1 << 22  # operations: starting threads takes as long as so many
 _BLOCK_ELEMENTS = (
     1 << 18
 )  # of a kernel block: it stays in the second-level cache between product and function
@@ -124,7 +125,7 @@ class KernelRows:
                 self._add(places, factors[batch], first_column, total)
 
     def _add(self, places: np.ndarray, factors: np.ndarray, first: int, total: np.ndarray) -> None:
-        n_threads = effective_n_threads() if len(places) * len(total) > _BLOCK_ELEMENTS else 1
+        n_threads = effective_n_threads() if len(places) * len(total) > _THREADS_PAY else 1
         step = -(-len(total) // n_threads)
         map_blocks(
             lambda start: add_rows(self.kept, places, factors, first + start, total[start : start + step]),
@@ -146,6 +147,7 @@ class KernelRows:
             map_blocks(
                 lambda start: self._compute(missing[start : start + step], places[start : start + step]),
                 range(0, len(missing), step),
+                None if len(missing) * self.left.size > _THREADS_PAY else 1,
             )
         return self.place_of[rows]
 

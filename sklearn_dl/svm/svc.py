@@ -34,6 +34,8 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     Where `sample_weight` is given, the variance of ``gamma="scale"`` is that of the weighted rows, unlike
     scikit-learn's: weights count as repetitions.
 
+    With the kernel 'linear' the fitted estimator has ``coef_``, of shape (n_pairs, n_features).
+
     A torch tensor as X is solved on the host.
 
     References
@@ -45,7 +47,7 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     --------
     >>> from sklearn.datasets import make_moons
     >>> from sklearn_dl.svm import SVC
-    >>> X, y = make_moons(200, noise=0.1, random_state=0)
+    >>> X, y = make_moons(200, noise=0.05, random_state=0)
     >>> svm = SVC(gamma=2.0).fit(X, y)
     >>> float(svm.score(X, y))
     1.0
@@ -92,10 +94,6 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
         "dual_coef_": (
             "{ndarray, CSR} of shape (n_classes - 1, n_support_vectors)",
             "Coefficients of the support vectors against each other class.",
-        ),
-        "coef_": (
-            "{ndarray, CSR} of shape (n_pairs, n_features)",
-            "Coefficients of the features, with the kernel 'linear' only.",
         ),
         "intercept_": ("ndarray of shape (n_pairs,)", "Intercepts of the scores."),
         "fit_status_": ("int", "0 if the solver converged, 1 if it reached `max_iter`."),

@@ -18,6 +18,10 @@ class SVR(SupportVectorModel, sklearn.svm.SVR):
     the kernel of x and z. Interface and answers are those of scikit-learn's ``sklearn.svm.SVR``; the solver
     is that of :class:`SVC`.
 
+    Notes
+    -----
+    With the kernel 'linear' the fitted estimator has ``coef_``, of shape (1, n_features).
+
     References
     ----------
     Smola, Schoelkopf (2004), A tutorial on support vector regression.
@@ -50,10 +54,6 @@ class SVR(SupportVectorModel, sklearn.svm.SVR):
         "dual_coef_": (
             "{ndarray, CSR} of shape (1, n_support_vectors)",
             "Coefficients of the support vectors.",
-        ),
-        "coef_": (
-            "{ndarray, CSR} of shape (1, n_features)",
-            "Coefficients of the features, with the kernel 'linear' only.",
         ),
         "intercept_": ("ndarray of shape (1,)", "Intercept."),
         "fit_status_": ("int", "0 if the solver converged, 1 if it reached `max_iter`."),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl._base.threads import map_blocks
 from sklearn_dl.svm.working_set_kernels import add_rows
 
 Side = Callable[[np.ndarray], np.ndarray]
@@ -14,7 +14,7 @@ Side = Callable[[np.ndarray], np.ndarray]
 KERNELS = ("linear", "rbf", "poly", "sigmoid")
 _FLOAT32_ROUNDING = 2.0**-24
 _GATHERING_PAYS = 64  # columns
-_THREADS_PAY = 1 << 22  # operations: starting threads takes as long as so many
+_THREADS_PAY = 1 << 26  # multiplications: starting threads takes part of a millisecond
 _BLOCK_ELEMENTS = (
     1 << 18
 )  # of a kernel block: it stays in the second-level cache between product and function
@@ -122,16 +122,7 @@ class KernelRows:
             batch = order[start : start + n_places]
             places = self._places(rows[batch])
             for first_column, total in targets:
-                self._add(places, factors[batch], first_column, total)
-
-    def _add(self, places: np.ndarray, factors: np.ndarray, first: int, total: np.ndarray) -> None:
-        n_threads = effective_n_threads() if len(places) * len(total) > _THREADS_PAY else 1
-        step = -(-len(total) // n_threads)
-        map_blocks(
-            lambda start: add_rows(self.kept, places, factors, first + start, total[start : start + step]),
-            range(0, len(total), step),
-            n_threads,
-        )
+                add_rows(self.kept, places, factors[batch], first_column, total)
 
     def _places(self, rows: np.ndarray) -> np.ndarray:
         """Where the rows are kept, after computing those that are not."""

@@ -14,7 +14,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("linear_model", "neighbors")
+FAMILIES = ("linear_model", "neighbors", "svm")
 PEER_FAMILIES = ("linear_model", "neighbors", "svm")
 
 OURS = {

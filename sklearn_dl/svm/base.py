@@ -1,0 +1,240 @@
+"""What SVC and SVR share: parameters, the choice of the solver, and the scores of new rows."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm._base import BaseLibSVM
+
+from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.params import (
+    Estimator,
+    FiniteFloat,
+    Interval,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    param,
+)
+from sklearn_dl._base.threads import single_threaded_blas
+from sklearn_dl.svm.interval_dual import Problem, Solution, solve
+from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows
+from sklearn_dl.svm.scores import kernel_scores
+
+_FEWEST_OPERATIONS = 2e7  # of the whole kernel matrix: for less, libsvm takes milliseconds
+_ROUNDING_SHARE = 0.1  # of `tol`, by which rounding kernel rows to float32 may change a gradient
+_MANY_ROWS = 100_000
+_FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
+_STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
+
+
+class _PositiveOrInfinite(Interval):
+    """Above 0, infinity included."""
+
+    def __contains__(self, value: float) -> bool:
+        return value > 0
+
+
+class SupportVectorModel(Estimator, BaseLibSVM, ABC):
+    """Support vector machine whose larger problems are solved here and whose smaller ones by libsvm.
+
+    Reading the input and the rules of the answers are scikit-learn's, by inheritance.
+    """
+
+    C: Annotated[float, _PositiveOrInfinite("a float above 0 or inf")] = param(
+        default=1.0,
+        doc="Weight of the losses against the penalty, or inf. Larger fits the training rows closer.",
+    )
+    kernel: Literal["linear", "poly", "rbf", "sigmoid", "precomputed"] | Callable = param(
+        default="rbf",
+        doc="Kernel function; 'precomputed' if X is the kernel matrix; or a function of two tables that "
+        "returns the kernel matrix of shape (n_rows_of_first, n_rows_of_second).",
+    )
+    degree: NonNegativeInt = param(default=3, doc="Degree of the kernel 'poly'.")
+    gamma: Literal["scale", "auto"] | NonNegativeFloat = param(
+        default="scale",
+        doc="Factor of the squared distance in 'rbf', of the inner product in 'poly' and 'sigmoid'. Larger "
+        "makes the model more local. 'scale' is 1 / (n_features * X.var()), 'auto' 1 / n_features.",
+    )
+    coef0: FiniteFloat = param(default=0.0, doc="Constant in the kernels 'poly' and 'sigmoid'.")
+    shrinking: bool = param(
+        default=True,
+        doc="Whether libsvm leaves out rows that seem settled. The answers are the same, and larger "
+        "problems have no need of it.",
+    )
+    tol: PositiveFloat = param(
+        default=1e-3,
+        doc="Violation of optimality at which the solver stops. Smaller is more exact and slower.",
+    )
+    cache_size: PositiveFloat = param(
+        default=200, doc="Megabytes for rows of the kernel matrix. Larger saves their recomputation."
+    )
+    verbose: NonNegativeInt | bool = param(default=False, doc="Whether libsvm prints its progress.")
+    max_iter: Annotated[int, Interval("an int of at least -1", low=-1)] = param(
+        default=-1, doc="Steps of the solver at most; -1 for no limit."
+    )
+
+    nu: ClassVar[float] = 0.0  # parameters of libsvm's other formulations
+    probability: Any
+    random_state: Any
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Find the support vectors and their coefficients.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch tensor} of shape (n_samples, n_features) or \
+                (n_samples, n_samples)
+            Rows to learn from; the kernel matrix with ``kernel="precomputed"``.
+        y : array-like of shape (n_samples,)
+            Class labels, or real targets for regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Factor of `C` for each row; rows of weight 0 or below do not count. None means 1.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, X or y cannot be read, or y holds one class.
+        TypeError
+            If a precomputed kernel is sparse.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` is reached.
+        UserWarning
+            If there are so many rows that a kernel takes hours.
+        """
+        self._check_params()
+        state = np.random.get_state()
+        try:
+            super().fit(_on_host(X), _on_host(y), None if sample_weight is None else _on_host(sample_weight))
+        except ValueError as error:
+            name = type(self).__name__
+            if name in str(error):
+                raise
+            raise ValueError(f"{name}: {error}") from error
+        finally:
+            if self.random_state is None:  # libsvm's seed was drawn from the global state
+                np.random.set_state(state)
+        return self
+
+    def _class_factors(self, y: np.ndarray) -> np.ndarray | float:
+        """Factor of the cost of every row by its class."""
+        return 1.0
+
+    @abstractmethod
+    def _fit_here(self, X: np.ndarray, y: np.ndarray, cost: np.ndarray) -> None:
+        """Solve for rows of X with losses weighed by `cost`, and set the fitted attributes."""
+
+    def _dense_fit(
+        self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
+    ) -> None:
+        self._weigh_gamma(X, y, sample_weight)
+        weight = sample_weight if len(sample_weight) else np.ones(len(y))
+        if not self._is_served_here(X, weight):
+            self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
+            return
+        self._warn_of_many_rows(len(X))
+        self._probA = self._probB = np.empty(0)
+        self._fit_here(X, y, self.C * weight * self._class_factors(y))
+        self._warn_from_fit_status()
+
+    def _sparse_fit(
+        self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
+    ) -> None:
+        self._weigh_gamma(X, y, sample_weight)
+        self._warn_of_many_rows(X.shape[0])
+        self._fit_by_libsvm(super()._sparse_fit, X, y, sample_weight, *rest, **options)
+
+    def _weigh_gamma(self, X: Any, y: np.ndarray, sample_weight: np.ndarray) -> None:
+        """Let sample weights count as repetitions in the variance of ``gamma="scale"`` too."""
+        if self.gamma != "scale" or self.kernel not in KERNELS or not (sample_weight > 0).any():
+            return
+        weight = np.maximum(sample_weight, 0.0) * self._class_factors(y)
+        weight /= weight.sum()
+        mean = float((weight @ X).mean())
+        if sparse.issparse(X):
+            variance = float((weight @ X.multiply(X)).mean()) - mean**2
+        else:
+            variance = float((weight @ (X - mean) ** 2).mean())
+        self._gamma = 1.0 / (X.shape[1] * variance) if variance > 0 else 1.0
+
+    def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, y: Any, *rest: Any, **options: Any) -> None:
+        """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
+        if len(y) <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
+            params = {"tol": self.tol, "max_iter": self.max_iter}
+            try:
+                self.set_params(tol=min(self.tol, _TIGHT_TOL), max_iter=_TIGHT_STEPS)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    fit(X, y, *rest, **options)
+            finally:
+                self.set_params(**params)
+            if self.fit_status_ == 0:
+                return
+        fit(X, y, *rest, **options)
+
+    def _is_served_here(self, X: Any, weight: np.ndarray) -> bool:
+        """Whether the problem is large, and its kernel positive semi-definite, so that it has one minimum."""
+        return (
+            (self.kernel in ("linear", "rbf") or (self.kernel == "poly" and self.coef0 >= 0))
+            and len(X) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
+            and self.probability is not True
+            and bool((weight > 0).all())
+        )
+
+    def _warn_of_many_rows(self, n_rows: int) -> None:
+        if n_rows > _MANY_ROWS:
+            name = type(self).__name__
+            warnings.warn(
+                f"{name}: the kernel matrix of {n_rows} rows has {n_rows**2 * 4 / 2**30:.0f} GB, of which "
+                f"cache_size={self.cache_size} MB are kept, and the time grows with the square of the rows. "
+                "Approximate the kernel instead: sklearn.kernel_approximation.Nystroem or RBFSampler before "
+                f"sklearn_dl.linear_model.Linear{name}.",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _kernel(self) -> Kernel:
+        return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))
+
+    def _row_dtype(self, X: np.ndarray, cost: np.ndarray) -> Any:
+        """float32, unless its rounding of the kernel would show in the gradients, or it cannot hold them."""
+        rounding = self._kernel().rounding(X) * cost.max() * np.sqrt(len(X))
+        return np.float32 if rounding <= _ROUNDING_SHARE * self.tol else np.float64
+
+    def _kernel_rows(self, X: np.ndarray, cost: np.ndarray) -> KernelRows:
+        return KernelRows(self._kernel(), X, self._row_dtype(X, cost), self.cache_size * 2**20)
+
+    def _solve(self, rows: KernelRows, problem: Problem) -> Solution:
+        limit = max(_STEP_LIMIT, 100 * len(problem.target)) if self.max_iter == -1 else self.max_iter
+        with single_threaded_blas():  # blocks of rows have threads of their own
+            return solve(rows, problem, self.tol, limit)
+
+    def _pair_scores(self, X: np.ndarray, coef: np.ndarray) -> np.ndarray:
+        """Kernel of X with the support vectors times `coef`, plus the intercepts."""
+        if callable(self.kernel) or self.kernel == "precomputed":
+            self._require_training_columns(X)
+            return X[:, self.support_] @ coef + self._intercept_
+        return kernel_scores(self._kernel(), X, self.support_vectors_, coef) + self._intercept_
+
+    def _require_training_columns(self, X: np.ndarray) -> None:
+        if X.shape[1] != self.shape_fit_[0]:
+            raise ValueError(
+                f"{type(self).__name__}: X.shape[1] = {X.shape[1]} should be equal to {self.shape_fit_[0]}, "
+                "the number of samples at training time: the kernel needs a column for each."
+            )
+
+
+def _on_host(data: Any) -> Array:
+    return to_host(data) if is_tensor(data) else data

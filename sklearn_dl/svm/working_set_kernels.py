@@ -1,0 +1,67 @@
+"""Compiled loops of the solver: the problem of a working set, and the update of all gradients after it."""
+
+import numpy as np
+from numba import njit
+
+_LEAST_CURVATURE = 1e-12  # of a pair of equal rows, along which the objective is linear
+
+
+@njit(nogil=True, cache=True)
+def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_steps):
+    """Minimize over the coefficients of a working set by steps along pairs, and return the number of steps.
+
+    The objective is that of :func:`sklearn_dl.svm.interval_dual.solve`. Pairs are chosen by second-order
+    information: Fan, Chen, Lin (2005), Working set selection using second order information for training
+    support vector machines, WSS 2. Changes `beta` and `gradient` (of the smooth part) in place.
+
+    A step ends at a bound, or at 0 where the absolute values have their kink.
+    """
+    n_rows = len(beta)
+    downs = np.empty(n_rows)
+    for step in range(max_steps):
+        highest, i = -np.inf, -1
+        lowest = np.inf
+        for t in range(n_rows):
+            up = -gradient[t] - (epsilon if beta[t] >= 0 else -epsilon)
+            if beta[t] < upper[t] and up > highest:
+                highest, i = up, t
+            downs[t] = -gradient[t] - (epsilon if beta[t] > 0 else -epsilon) if beta[t] > lower[t] else np.inf
+            lowest = min(lowest, downs[t])
+        if highest - lowest < tol:
+            return step
+        best, j, length = -np.inf, -1, 0.0
+        for t in range(n_rows):
+            slope = highest - downs[t]
+            if slope > 0:
+                curvature = max(kernel[i, i] + kernel[t, t] - 2.0 * kernel[i, t], _LEAST_CURVATURE)
+                if slope * slope > best * curvature:
+                    best, j, length = slope * slope / curvature, t, slope / curvature
+        end_i = 0.0 if epsilon > 0 and beta[i] < 0 else upper[i]
+        end_j = 0.0 if epsilon > 0 and beta[j] > 0 else lower[j]
+        length = min(length, end_i - beta[i], beta[j] - end_j)
+        beta[i] = end_i if length == end_i - beta[i] else beta[i] + length
+        beta[j] = end_j if length == beta[j] - end_j else beta[j] - length
+        for t in range(n_rows):
+            gradient[t] += length * (kernel[i, t] - kernel[j, t])
+    return max_steps
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def add_rows(rows, places, factors, first_column, total):
+    """Add to `total` the sum of ``factors[k] * rows[places[k]]``, from `first_column` on."""
+    step = 1024  # of columns: a part of `total` that stays in the first-level cache
+    for start in range(0, len(total), step):
+        stop = min(start + step, len(total))
+        part = total[start:stop]
+        for k in range(0, len(places) - 3, 4):
+            row0 = rows[places[k], first_column + start : first_column + stop]
+            row1 = rows[places[k + 1], first_column + start : first_column + stop]
+            row2 = rows[places[k + 2], first_column + start : first_column + stop]
+            row3 = rows[places[k + 3], first_column + start : first_column + stop]
+            f0, f1, f2, f3 = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
+            for t in range(stop - start):
+                part[t] += f0 * row0[t] + f1 * row1[t] + (f2 * row2[t] + f3 * row3[t])
+        for k in range(len(places) - len(places) % 4, len(places)):
+            row0 = rows[places[k], first_column + start : first_column + stop]
+            for t in range(stop - start):
+                part[t] += factors[k] * row0[t]

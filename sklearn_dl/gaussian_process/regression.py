@@ -133,7 +133,7 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, FloatTableInput
             "ndarray of shape (n_samples,) or (n_samples, n_targets)",
             "Training targets, normalised where normalize_y is True.",
         ),
-        "noise_train_": ("ndarray of shape (n_samples,)", "Variance of their noise, of alpha and sample_noise."),
+        "noise_train_": ("ndarray of shape (n_samples,)", "Variance of their noise, in all."),
         "L_": (
             "ndarray of shape (n_samples, n_samples)",
             "Lower Cholesky factor of their covariance, noise included.",
@@ -226,7 +226,7 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, FloatTableInput
         self._check_params()
         if np.size(self.alpha) != 1:
             raise ValueError(
-                f"{type(self).__name__}.partial_fit: alpha must be a float, since an array belongs to the rows "
+                f"{type(self).__name__}.partial_fit: alpha must be a float, as an array belongs to the rows "
                 "of fit. Give the noise of each row as sample_noise."
             )
         X, y = self._read_rows(X, self.kernel_, reset=False), self._read_targets(y)
@@ -274,12 +274,11 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, FloatTableInput
         """
         if return_std and return_cov:
             raise RuntimeError("At most one of return_std or return_cov can be requested.")
-        kernel = getattr(self, "kernel_", None) or self._prior_kernel()
-        rows = self._read_rows(X, kernel, reset=False)
-        if hasattr(self, "X_train_"):
+        if hasattr(self, "kernel_") or hasattr(self, "L_"):
+            rows = self._read_rows(X, self.kernel_, reset=False)
             answers = self._posterior(rows, return_std, return_cov)
         else:
-            answers = self._prior(kernel, rows, return_std, return_cov)
+            answers = self._prior(X, return_std, return_cov)
         answers = tuple(move_like(answer, X) if is_tensor(X) else answer for answer in answers)
         return answers if len(answers) > 1 else answers[0]
 
@@ -438,9 +437,9 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, FloatTableInput
             )
         if factor.jitter > 0:
             warnings.warn(
-                f"{type(self).__name__}: the covariance of the training rows is singular to machine precision, "
-                f"so {factor.jitter:.1e} was added to its diagonal (jitter_). Rows that repeat or nearly do, or "
-                "long length scales, make it so; a larger alpha or a WhiteKernel states the noise instead.",
+                f"{type(self).__name__}: the covariance of the training rows is singular to machine "
+                f"precision, so {factor.jitter:.1e} was added to its diagonal (jitter_). Rows that repeat or "
+                "nearly do, or long length scales, make it so; a larger alpha or a WhiteKernel states the noise.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -508,10 +507,9 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, FloatTableInput
         else:  # the new rows repeat old ones: a jitter is needed, and belongs to all rows
             self._condition(self._likelihood())
 
-    def _prior_kernel(self) -> Kernel:
-        return ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed") if self.kernel is None else self.kernel
-
-    def _prior(self, kernel: Kernel, rows: Any, return_std: bool, return_cov: bool) -> tuple[np.ndarray, ...]:
+    def _prior(self, X: Any, return_std: bool, return_cov: bool) -> tuple[np.ndarray, ...]:
+        kernel = ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed") if self.kernel is None else self.kernel
+        rows = self._read_rows(X, kernel, reset=False)
         n_targets = self.n_targets or 1
         shape = () if n_targets == 1 else (n_targets,)
         mean = np.zeros((len(rows), *shape))

@@ -1,8 +1,8 @@
 """Terms of a covariance: each evaluates a block of pairs and pulls adjoints of the values back.
 
 A term is called with the pairs and theta. Its evaluation holds the values of the block; ``add_gradient``
-adds the sum of adjoint times derivative by each logarithm of a hyper-parameter, and ``row_gradient`` gives the
-same by the rows. So the derivative of any expression is one pass back, with arrays of the size of a block.
+adds the sum of adjoint times derivative by each logarithm of a hyper-parameter, and ``row_gradient`` gives
+the same by the rows. So the derivative of an expression is one pass back, with arrays of a block's size.
 """
 
 from dataclasses import dataclass

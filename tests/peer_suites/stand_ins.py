@@ -14,8 +14,8 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("linear_model", "neighbors")
-PEER_FAMILIES = ("linear_model", "neighbors", "svm")
+FAMILIES = ("gaussian_process", "linear_model", "neighbors")
+PEER_FAMILIES = ("gaussian_process", "linear_model", "neighbors", "svm")
 
 OURS = {
     name: getattr(package, name)

@@ -70,11 +70,12 @@ class MarginalLikelihood:
         dual = solve(factor.L, self.y)
         value = log_likelihood(factor.L, self.y, dual)
         lapack.dpotri(factor.L, lower=1, overwrite_c=1)
+        n_targets = self.y.shape[1]
 
         def weight(rows: slice, columns: slice) -> np.ndarray:
-            block = dual[rows] @ dual[columns].T
-            block -= self.y.shape[1] * self._buffer[rows, columns]
-            return block
+            if n_targets == 1:  # a product of matrices of one column is slow
+                return dual[rows] * dual[columns].T - self._buffer[rows, columns]
+            return dual[rows] @ dual[columns].T - n_targets * self._buffer[rows, columns]
 
         # Rasmussen and Williams, equation 5.9: tr((alpha alpha' - K^-1) dK/dtheta) / 2.
         return value, self.covariance.contract(self.X, theta, weight)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import cdist
 
-_BLOCK_ELEMENTS = 1 << 15  # 256 kB a block: the dozen arrays of an expression stay in the second-level cache
+_BLOCK_ELEMENTS = 1 << 15  # 256 kB: the few arrays of an expression stay in the second-level cache
 
 
 @dataclass(frozen=True)

@@ -439,7 +439,7 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, FloatTableInput
             warnings.warn(
                 f"{type(self).__name__}: the covariance of the training rows is singular to machine "
                 f"precision, so {factor.jitter:.1e} was added to its diagonal (jitter_). Rows that repeat or "
-                "nearly do, or long length scales, make it so; a larger alpha or a WhiteKernel states the noise.",
+                "nearly do, or long length scales, make it so; a larger alpha or a WhiteKernel states it.",
                 UserWarning,
                 stacklevel=3,
             )

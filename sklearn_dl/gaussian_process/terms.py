@@ -3,9 +3,11 @@
 A term is called with the pairs and theta. Its evaluation holds the values of the block; ``add_gradient``
 adds the sum of adjoint times derivative by each logarithm of a hyper-parameter, and ``row_gradient`` gives
 the same by the rows. So the derivative of an expression is one pass back, with arrays of a block's size.
+Values that nobody asks for, such as those of the whole expression in a pass back, are not computed.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,7 +52,11 @@ class Sum:
 
 class _SumEvaluation:
     def __init__(self, left: Evaluation, right: Evaluation) -> None:
-        self.left, self.right, self.values = left, right, left.values + right.values
+        self.left, self.right = left, right
+
+    @cached_property
+    def values(self) -> Values:
+        return self.left.values + self.right.values
 
     def add_gradient(self, adjoint: np.ndarray, gradient: np.ndarray) -> None:
         self.left.add_gradient(adjoint, gradient)
@@ -74,7 +80,11 @@ class Product:
 
 class _ProductEvaluation:
     def __init__(self, left: Evaluation, right: Evaluation) -> None:
-        self.left, self.right, self.values = left, right, left.values * right.values
+        self.left, self.right = left, right
+
+    @cached_property
+    def values(self) -> Values:
+        return self.left.values * self.right.values
 
     def add_gradient(self, adjoint: np.ndarray, gradient: np.ndarray) -> None:
         self.left.add_gradient(adjoint * self.right.values, gradient)
@@ -99,7 +109,11 @@ class Power:
 
 class _PowerEvaluation:
     def __init__(self, base: Evaluation, exponent: float) -> None:
-        self.base, self.exponent, self.values = base, exponent, base.values**exponent
+        self.base, self.exponent = base, exponent
+
+    @cached_property
+    def values(self) -> Values:
+        return self.base.values**self.exponent
 
     def _pull(self, adjoint: np.ndarray) -> np.ndarray:
         return adjoint * (self.exponent * self.base.values ** (self.exponent - 1))
@@ -146,14 +160,18 @@ class White:
 
 class _WhiteEvaluation:
     def __init__(self, level: float, parameter: Hyperparameter, pairs: Pairs) -> None:
-        self.level, self.parameter, self.diagonal = level, parameter, pairs.diagonal
-        self.values: Values = 0.0
-        if pairs.diagonal:
-            self.values = np.zeros(pairs.shape)
-            np.fill_diagonal(self.values, level)
+        self.level, self.parameter, self.pairs = level, parameter, pairs
+
+    @cached_property
+    def values(self) -> Values:
+        if not self.pairs.diagonal:
+            return 0.0
+        values = np.zeros(self.pairs.shape)
+        np.fill_diagonal(values, self.level)
+        return values
 
     def add_gradient(self, adjoint: np.ndarray, gradient: np.ndarray) -> None:
-        if self.diagonal:
+        if self.pairs.diagonal:
             self.parameter.add(gradient, self.level * np.trace(adjoint))
 
     def row_gradient(self, adjoint: np.ndarray) -> Any:

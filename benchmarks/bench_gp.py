@@ -98,7 +98,9 @@ def ard(n_features):
 
 
 SEASONAL = (
-    ConstantKernel() * RBF(10.0) + ConstantKernel() * ExpSineSquared(1.0, 1.5) * RBF(10.0) + WhiteKernel(0.1)
+    ConstantKernel() * RBF(10.0)
+    + ConstantKernel() * ExpSineSquared(1.0, 1.05, periodicity_bounds=(0.8, 1.25)) * RBF(10.0)
+    + WhiteKernel(0.1)
 )
 
 CASES = {

@@ -47,8 +47,8 @@ ax.legend()
 plt.show()
 
 # %%
-# Over length scale and noise together there is one peak here, and a shelf of flat lines with much noise, which
-# a search from a bad start may end on. ``n_restarts_optimizer`` starts it elsewhere too.
+# Over length scale and noise together there is one peak here, and a shelf of flat lines with much noise,
+# which a search from a bad start may end on. ``n_restarts_optimizer`` starts it elsewhere too.
 
 noises = np.geomspace(0.01, 3, 60)
 values = np.array(

@@ -15,6 +15,8 @@ from sklearn_dl._base.threads import map_blocks
 Objective = Callable[..., Any]  # theta, eval_gradient=True -> value to minimise (and its gradient)
 Prior = tuple[float, float]  # mean and standard deviation of the logarithm
 
+_WORTH_MORE = 1e-3  # of log-likelihood, for a search that had stopped
+
 
 class Optimum(NamedTuple):
     """End of one search."""
@@ -32,7 +34,8 @@ def minimize_from(
 ) -> Optimum:
     """Best optimum over the starts, the first of equals.
 
-    The searches of L-BFGS-B share out the threads, each with an objective of its own. A callable optimizer
+    The searches of L-BFGS-B share out the threads, each with an objective of its own. They may stop on a
+    shelf, so the best of several goes on, with its curvature forgotten, while that pays. A callable optimizer
     need not be fit for threads, so its searches follow one another.
     """
 
@@ -46,6 +49,10 @@ def minimize_from(
 
     optima = map_blocks(search, starts, 1 if callable(optimizer) else None)
     best = optima[int(np.argmin([optimum.value for optimum in optima]))]
+    if len(starts) > 1 and not callable(optimizer):
+        further = search(best.theta)
+        while further.value < best.value - _WORTH_MORE:
+            best, further = further, search(further.theta)
     if best.message is not None:
         warnings.warn(
             f"lbfgs failed to converge: {best.message}. The hyper-parameters are those it reached. Scale X, "

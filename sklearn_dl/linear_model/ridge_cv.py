@@ -164,7 +164,7 @@ class RidgeCV(LinearRegressorModel):
             self.cv_results_ = (kept if y.ndim == 2 else kept[:, 0]).astype(to_host(Y[:0]).dtype)
         best = scores.argmax(0)
         per_target = self.alpha_per_target and y.ndim == 2
-        self.alpha_ = alphas[best] if per_target else float(alphas[best].flat[0])
+        self.alpha_ = alphas[best] if per_target and Y.shape[1] > 1 else float(alphas[best].flat[0])
         self.best_score_ = scores.max(0) if per_target else float(scores.max())
         self.coef_, self.intercept_ = fitted_arrays(
             spectrum.coef(self.alpha_), rows.mean, rows.target_mean, y, fit_intercept=self.fit_intercept

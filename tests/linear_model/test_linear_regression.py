@@ -196,3 +196,20 @@ def test_dependent_columns_of_tensors_give_minimum_norm(rng):
     expected = LinearRegression().fit(X, y)
     model = LinearRegression().fit(torch.from_numpy(X), torch.from_numpy(y))
     np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-6)
+
+
+def test_the_intercept_makes_up_for_coefficients_rounded_to_float32():
+    rng = np.random.default_rng(0)
+    X = (10 * rng.standard_normal((500, 3)) + 1e4).astype(np.float32)
+    y = X.astype(np.float64) @ [1.234567, 2.3, 0.7]
+    model = LinearRegression().fit(X, y)
+    predicted = X.astype(np.float64) @ model.coef_.astype(np.float64) + model.intercept_
+    assert abs(np.mean(y - predicted)) < 1e-9 * y.mean()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"y": [1.0, np.nan]}, {"sample_weight": [1.0, np.nan]}, {"sample_weight": [1.0, -1.0]}]
+)
+def test_errors_of_targets_and_weights_name_the_estimator(arguments):
+    with pytest.raises(ValueError, match=r"^LinearRegression: "):
+        LinearRegression().fit([[0.0], [1.0]], **{"y": [0.0, 1.0], **arguments})

@@ -11,7 +11,7 @@ from scipy import optimize, sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_dl.linear_model import LogisticRegression, logistic_newton
+from sklearn_dl.linear_model import LogisticRegression, logistic_hessians
 
 
 def _rows(n_samples=400, n_features=6, n_classes=2, seed=0):
@@ -349,7 +349,7 @@ def test_pseudo_inverse_serves_a_singular_hessian():
     A = np.random.default_rng(0).normal(size=(3, 6))
     gradient = A.T @ np.ones(3)
     np.testing.assert_allclose(
-        A @ logistic_newton.inverse_of(A.T @ A)(gradient), A @ np.linalg.pinv(A.T @ A) @ gradient
+        A @ logistic_hessians.inverse_of(A.T @ A)(gradient), A @ np.linalg.pinv(A.T @ A) @ gradient
     )
 
 

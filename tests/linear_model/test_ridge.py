@@ -290,3 +290,12 @@ def test_rows_of_weight_zero_do_not_disturb_scores(rng):
 def test_choices_that_cannot_be_made_are_refused(params, error, message):
     with pytest.raises(error, match=message):
         RidgeCV(**params).fit(np.eye(6), np.arange(6.0))
+
+
+def test_the_only_column_of_y_has_a_penalty_that_is_a_number():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 3)), rng.standard_normal((20, 1))
+    ours, theirs = (cls(alpha_per_target=True).fit(X, y) for cls in (RidgeCV, PeerRidgeCV))
+    assert np.shape(ours.alpha_) == np.shape(theirs.alpha_) == ()
+    assert np.shape(ours.best_score_) == np.shape(theirs.best_score_) == (1,)
+    assert ours.alpha_ == theirs.alpha_

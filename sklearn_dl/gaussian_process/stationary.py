@@ -39,10 +39,14 @@ def matern_32(squared: np.ndarray) -> tuple[np.ndarray, Callable[[], np.ndarray]
 
 def matern_52(squared: np.ndarray) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
     """(1 + a + a^2 / 3) exp(-a), a = sqrt(5 D)."""
-    distance = np.sqrt(5 * squared)
-    decay = _exp(-distance)
-    linear = (1 + distance) * decay
-    return linear + (5 / 3) * squared * decay, lambda: (5 / 3) * linear
+    linear = np.sqrt(5 * squared)
+    decay = _exp(-linear)
+    linear += 1
+    linear *= decay
+    values = squared * (5 / 3)
+    values *= decay
+    values += linear
+    return values, lambda: linear * (5 / 3)
 
 
 def _exp(exponent: np.ndarray) -> np.ndarray:

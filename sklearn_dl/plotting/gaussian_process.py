@@ -46,7 +46,7 @@ class GaussianProcessDisplay:
     >>> from sklearn_dl.gaussian_process import GaussianProcessRegressor
     >>> from sklearn_dl.plotting import GaussianProcessDisplay
     >>> X = np.linspace(0, 6, 8)[:, None]
-    >>> model = GaussianProcessRegressor().fit(X, np.sin(X[:, 0]))
+    >>> model = GaussianProcessRegressor(alpha=0.01).fit(X, np.sin(X[:, 0]))
     >>> display = GaussianProcessDisplay.from_estimator(model, n_functions=3)
     >>> len(display.sample_lines_)
     3
@@ -131,7 +131,7 @@ class GaussianProcessDisplay:
         return display.plot(ax=ax, n_std=n_std)
 
     def plot(self, *, ax: Any = None, n_std: float = 1.96) -> "GaussianProcessDisplay":
-        """Draw.
+        """Draw the mean, the band, and what else there is.
 
         Parameters
         ----------

@@ -362,3 +362,13 @@ def test_fit_on_arrays_imports_no_torch():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
     )
+
+
+def test_rows_of_no_weight_leave_no_trace_without_a_penalty():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(15, 10)), rng.integers(3, size=15)
+    weight = rng.integers(3, size=15)
+    y[weight.argsort()[-3:]] = range(3)
+    weighted = LogisticRegression(C=np.inf).fit(X, y, sample_weight=weight)
+    repeated = LogisticRegression(C=np.inf).fit(X.repeat(weight, 0), y.repeat(weight))
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6, atol=1e-9)

@@ -1,5 +1,7 @@
 """The search for neighbours against all distances in extended precision, sorted by (distance, row)."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import sklearn.neighbors
@@ -194,6 +196,25 @@ def test_threads_find_the_same(cloud):
     for a, b in ((one, three), (tree_one, tree_three)):
         np.testing.assert_array_equal(a[0], b[0])
         np.testing.assert_array_equal(a[1], b[1])
+
+
+def test_a_tree_built_in_several_threads_is_the_same():
+    X = np.random.default_rng(0).standard_normal((5000, 3))
+    X[:1000] = X[1000:2000]
+    one = KDTree.build(X, 30, 1)
+    for n_threads in (2, 3, 8):
+        for expected, found in zip(one, KDTree.build(X, 30, n_threads), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_search_of_wide_rows_takes_a_fraction_of_their_memory():
+    X = np.random.default_rng(0).standard_normal((5000, 784))
+    nearest_rows(X[:300], X[:40], 5, "euclidean", 1)  # compiles
+    tracemalloc.start()
+    nearest_rows(X, X[:300], 5, "euclidean", 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.2 * X.nbytes
 
 
 def test_sparse_rows_have_the_neighbors_of_dense_ones():

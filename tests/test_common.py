@@ -65,7 +65,8 @@ def test_estimators_with_many_options_keep_the_promises_of_this_package(estimato
     [
         pytest.param(cls(), id=name)
         for name, cls in ESTIMATORS.items()
-        if cls.__module__.split(".")[1] in ("linear_model", "neighbors", "svm") and hasattr(cls, "predict")
+        if cls.__module__.split(".")[1] in ("gaussian_process", "linear_model", "neighbors", "svm")
+        and hasattr(cls, "predict")
     ],
 )
 def test_every_classical_estimator_answers_tensors_with_tensors(estimator):

@@ -12,6 +12,7 @@ from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_h
 _BLOCK_BYTES = 1 << 19  # a block and its product stay in the cache
 _SAMPLED_FROM = 20_000  # rows, and 100 a column, from which a fit of every tenth is worth its time
 _INDEPENDENT = 1e-6  # of a row's squared norm that the rows before it must leave
+LARGEST_PLAIN = 200  # columns up to which rows, be they fewer, are taken as they are, for any scales
 _DENSE_FRACTION = 0.1  # of nonzeros in CSR rows, above which a dense product is faster
 
 
@@ -157,11 +158,12 @@ class RowSpan:
         if not is_tensor(X) and self._factor_inner_products(X):
             return
         if sparse.issparse(X):
-            values, vectors = np.linalg.eigh((X @ X.T).toarray())
+            norm = np.maximum(np.sqrt(AugmentedRows(X).squared_norms()), np.finfo(float).tiny)[:, None]
+            values, vectors = np.linalg.eigh((X @ X.T).toarray() / norm / norm.T)
             kept = values > max(X.shape) * np.finfo(float).eps * values[-1]
             root = np.sqrt(values[kept])
-            self.X = vectors[:, kept] * root
-            self._basis = (X.T, vectors[:, kept] / root)
+            self.X = vectors[:, kept] * root * norm
+            self._basis = (X.T, vectors[:, kept] / root / norm)
         else:
             basis, triangle = namespace(X).linalg.qr(X.T)
             left, values, right = namespace(X).linalg.svd(triangle)

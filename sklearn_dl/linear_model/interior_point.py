@@ -7,9 +7,10 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from sklearn_dl._base.arrays import Array, namespace
-from sklearn_dl.linear_model.augmented_rows import AugmentedRows, RowSpan, every_tenth
+from sklearn_dl.linear_model.augmented_rows import LARGEST_PLAIN, AugmentedRows, RowSpan, every_tenth
 
 _ROUNDING = 1e-15  # of the objective: no smaller duality gap is asked for
+_IDLE_AT_MOST = 5  # steps that lower neither the objective nor the gap: rounding then leads them
 _TO_THE_BOUNDARY = 0.995  # fraction of the way to the nearest bound that a step goes at most
 
 
@@ -54,44 +55,51 @@ def interval_fit(
         Steps taken.
     gap : float
         Duality gap over the objective. Large only if `max_iter` was reached, or if columns are so nearly
-        dependent that rounding spoils the steps.
+        dependent, or so large, that rounding spoils the dual variables; the coefficients are closer then.
 
     References
     ----------
     Ferris, Munson (2002), Interior-point methods for massive support vector machines, section 3.
     Mehrotra (1992), On the implementation of a primal-dual interior point method.
     """
-    given, start = rows, np.zeros(rows.n_columns)
-    if rows.n_rows < rows.n_columns:
-        rows = AugmentedRows(RowSpan(rows.X).X, rows.constant)
-        start = np.zeros(rows.n_columns)
-    elif max_iter > 0 and (sample := every_tenth(rows, lower, upper, cost)) is not None:
+    if rows.n_rows < rows.X.shape[1] > LARGEST_PLAIN:
+        span = RowSpan(rows.X)
+        fewer = AugmentedRows(span.X, rows.constant)
+        n_coordinates = span.X.shape[1]
+        w, n_iter, gap = interval_fit(fewer, lower, upper, cost, tol=tol, max_iter=max_iter, on_step=on_step)
+        return np.concatenate([span.expand(w[:n_coordinates]), w[n_coordinates:]]), n_iter, gap
+    start = np.zeros(rows.n_columns)
+    if max_iter > 0 and (sample := every_tenth(rows, lower, upper, cost)) is not None:
         start, _, _ = interval_fit(*sample, tol=1.0)
-    program = _BoundedDual(rows, lower, upper, cost, rows.dot(start))
+    program = _PrimalDual(rows, lower, upper, cost, start)
     wanted = max(1e-6 * tol, _ROUNDING)
-    best_dual, smallest_gap, least = program.dual, np.inf, 1.0
-    n_iter = 0
+    best, least, smallest_gap = start, np.inf, np.inf
+    n_iter = idle = 0
     while True:
         objective, gap = program.objective_and_gap()
         if on_step is not None:
             on_step(n_iter, objective)
-        if gap < smallest_gap:
-            best_dual, smallest_gap, least = program.dual, gap, objective
-        # Rounding can make the last steps lead away.
-        done = gap <= wanted * objective or gap > 100 * smallest_gap
+        idle = 0 if objective < least or gap < 0.9 * smallest_gap else idle + 1
+        if objective < least:
+            best, least = program.w, objective
+        smallest_gap = min(smallest_gap, gap)
+        done = gap <= wanted * objective or idle > _IDLE_AT_MOST
         if done or n_iter >= max_iter or not program.step():
-            return given.t_dot(best_dual.sum(0)), n_iter, smallest_gap / max(least, np.finfo(float).tiny)
+            return best, n_iter, smallest_gap / max(least, np.finfo(float).tiny)
         n_iter += 1
 
 
-class _BoundedDual:
-    """Dual variables between bounds, the multipliers of the bounds, and the steps that pair them off.
+class _PrimalDual:
+    """Coefficients, dual variables between bounds, the multipliers of the bounds, and the steps of all.
 
-    Minimizes ``|w|^2 / 2 - sum(target * dual)`` over ``low <= dual <= high`` with ``w = rows.t_dot(dual)``.
+    The dual minimizes ``|w|^2 / 2 - sum(target * dual)`` over ``low <= dual <= high`` with
+    ``w = rows.t_dot(dual)``.
     An interval with two distinct ends has two variables: arrays have shape (n_variables, n_samples).
+    The coefficients are stepped themselves: where columns are far from 0 mean or from equal scales, the dual
+    variables of w cancel to many digits, and what they add up to is but a residual to be lowered.
     """
 
-    def __init__(self, rows: AugmentedRows, lower: Array, upper: Array, cost: Array, scores: Array):
+    def __init__(self, rows: AugmentedRows, lower: Array, upper: Array, cost: Array, w: np.ndarray):
         xp = namespace(lower)
         self.rows = rows
         zero = xp.zeros_like(cost)
@@ -102,16 +110,17 @@ class _BoundedDual:
             self.target = xp.where(xp.isfinite(lower), lower, upper)[None]
             self.low = xp.where(xp.isfinite(upper), -cost, zero)[None]
             self.high = xp.where(xp.isfinite(lower), cost, zero)[None]
-        miss = scores - self.target
+        miss = rows.dot(w) - self.target
         spread = float(xp.abs(miss).mean()) + 1e-10
         self.at_low = xp.clip(miss, spread, None)
         self.at_high = xp.clip(-miss, spread, None)
         # Equal products with the multipliers on both sides, so that the first point is near the central path.
         self.dual = self.low + (self.high - self.low) * self.at_high / (self.at_low + self.at_high)
+        self.w = w
         self._refresh()
 
     def _refresh(self) -> None:
-        self.w = self.rows.t_dot(self.dual.sum(0))
+        self.of_dual = self.rows.t_dot(self.dual.sum(0))
         self.scores = self.rows.dot(self.w)
 
     def objective_and_gap(self) -> tuple[float, float]:
@@ -119,13 +128,12 @@ class _BoundedDual:
         xp = namespace(self.dual)
         miss = self.target - self.scores
         loss = xp.where(miss > 0, self.high, self.low) * miss
-        square = float(self.w @ self.w)
-        objective = 0.5 * square + float(loss.sum())
-        return objective, objective + 0.5 * square - float((self.target * self.dual).sum())
+        objective = 0.5 * float(self.w @ self.w) + float(loss.sum())
+        dual_objective = float((self.target * self.dual).sum()) - 0.5 * float(self.of_dual @ self.of_dual)
+        return objective, objective - dual_objective
 
     def step(self) -> bool:
         """Predictor and corrector step; False once rounding leaves no way to go."""
-        namespace(self.dual)
         below, above = self.dual - self.low, self.high - self.dual
         if float(below.min()) <= 0 or float(above.min()) <= 0:
             return False
@@ -134,7 +142,7 @@ class _BoundedDual:
         residual = self.scores - self.target - self.at_low + self.at_high
         products = -self.at_low * below, -self.at_high * above
         complementarity = -float((products[0] + products[1]).mean()) / 2
-        step, d_low, d_high = self._direction(solve, residual, products, below, above, curvature)
+        w_step, step, d_low, d_high = self._direction(solve, residual, products, below, above, curvature)
         size = self._longest(step, d_low, d_high, below, above)
         predicted = float(
             (
@@ -144,40 +152,42 @@ class _BoundedDual:
         )
         centre = (predicted / 2 / complementarity) ** 3 * complementarity
         corrected = (products[0] + centre - d_low * step, products[1] + centre + d_high * step)
-        step, d_low, d_high = self._direction(solve, residual, corrected, below, above, curvature)
+        w_step, step, d_low, d_high = self._direction(solve, residual, corrected, below, above, curvature)
         size = min(1.0, _TO_THE_BOUNDARY * self._longest(step, d_low, d_high, below, above))
+        self.w = self.w + size * w_step
         self.dual = self.dual + size * step
         self.at_low = self.at_low + size * d_low
         self.at_high = self.at_high + size * d_high
         self._refresh()
         return size > 1e-10
 
-    def _normal_equations(self, curvature: Array) -> Callable[[Array], Array]:
-        """Solver of ``(rows @ rows.T + diag(curvature)) step = rhs``, by way of the columns."""
+    def _normal_equations(self, curvature: Array) -> Callable[[Array], tuple[np.ndarray, Array]]:
+        """Solver of ``rows @ w_step + curvature * step = rhs``, where w meets the dual after the step."""
         matrix = self.rows.gram((1 / curvature).sum(0))
         matrix[np.diag_indices_from(matrix)] += 1
         scale = 1 / np.sqrt(np.diag(matrix))
         factor = _cholesky(matrix * scale * scale[:, None])
 
-        def solve(rhs: Array) -> Array:
-            projected = self.rows.t_dot((rhs / curvature).sum(0))
+        def solve(rhs: Array) -> tuple[np.ndarray, Array]:
+            projected = self.rows.t_dot((rhs / curvature).sum(0)) + self.of_dual - self.w
             w_step = scale * cho_solve(factor, scale * projected, check_finite=False)
-            return (rhs - self.rows.dot(w_step)) / curvature
+            return w_step, (rhs - self.rows.dot(w_step)) / curvature
 
         return solve
 
     def _direction(
         self,
-        solve: Callable[[Array], Array],
+        solve: Callable[[Array], tuple[np.ndarray, Array]],
         residual: Array,
         products: tuple[Array, Array],
         below: Array,
         above: Array,
         curvature: Array,
-    ) -> tuple[Array, Array, Array]:
-        """Newton step of the dual and of the two multipliers towards the given complementarity products."""
-        step = solve(products[0] / below - products[1] / above - residual)
-        return step, (products[0] - self.at_low * step) / below, (products[1] + self.at_high * step) / above
+    ) -> tuple[np.ndarray, Array, Array, Array]:
+        """Newton step of coefficients, dual and both multipliers towards the complementarity products."""
+        w_step, step = solve(products[0] / below - products[1] / above - residual)
+        d_low, d_high = products[0] - self.at_low * step, products[1] + self.at_high * step
+        return w_step, step, d_low / below, d_high / above
 
     def _longest(self, step: Array, d_low: Array, d_high: Array, below: Array, above: Array) -> float:
         """Largest size, up to 1, that keeps all positive."""

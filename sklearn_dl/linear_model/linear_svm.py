@@ -36,7 +36,6 @@ from sklearn_dl.linear_model.squared_hinge import squared_interval_fit
 _LARGEST_FACTORED = 1000  # rows or columns up to which the interior-point method solves its systems
 _PASSES_OF_JOINT = 100  # over rows, for each of max_iter, under multi_class="crammer_singer"
 _LARGEST_MERGED = 1_000_000  # elements of X up to which the joint problem merges equal rows
-_LARGEST_GAP = 1e-3  # of the objective: beyond, coordinate descent has to take over
 
 # Penalty and loss, and the values of `dual` that scikit-learn takes with them.
 _SUPPORTED = {
@@ -120,12 +119,7 @@ class _LinearSVM(LinearModel):
         if squared and (small or rows.n_rows >= rows.n_columns):
             return squared_interval_fit(rows, lower, upper, cost, **options)
         if small:
-            w, n_iter, gap = interval_fit(rows, lower, upper, cost, **options)
-            if gap <= _LARGEST_GAP or n_iter >= self.max_iter:
-                return w, n_iter
-            if not sparse.issparse(rows.X):
-                rows = AugmentedRows(to_host(rows.X), rows.constant)
-            lower, upper, cost = to_host(lower), to_host(upper), to_host(cost)
+            return interval_fit(rows, lower, upper, cost, **options)[:2]
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return dual_coordinate_descent(rows, lower, upper, cost, seed=seed, squared=squared, **options)
 

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sklearn_dl._base.arrays import Array, namespace, to_host
-from sklearn_dl.linear_model.augmented_rows import AugmentedRows, RowSpan, every_tenth
+from sklearn_dl.linear_model.augmented_rows import LARGEST_PLAIN, AugmentedRows, RowSpan, every_tenth
 
 _LARGEST_GRAM = 1000  # unknowns up to which the Hessian is formed and factored
 _ACCEPTED_SLOPE = 0.1  # of that at the start of a step, may be left at its end
@@ -61,7 +61,7 @@ def squared_interval_fit(
     Keerthi, DeCoste (2005), A modified finite Newton method for fast solution of large scale linear SVMs.
     Mangasarian (2002), A finite Newton method for classification.
     """
-    if rows.n_rows < rows.n_columns and rows.n_rows <= _LARGEST_GRAM:
+    if rows.n_rows < rows.n_columns > LARGEST_PLAIN and rows.n_rows <= _LARGEST_GRAM:
         span = RowSpan(rows.X)
         fewer = AugmentedRows(span.X, rows.constant)
         w, n_iter = _newton(fewer, lower, upper, cost, np.zeros(fewer.n_columns), tol, max_iter, on_step)
@@ -190,6 +190,8 @@ def _index(mask: Array) -> Array:
 
 def solve_positive(matrix: np.ndarray, rhs: np.ndarray) -> np.ndarray:
     """Solution of a positive definite system, scaled to unit diagonal; the shortest where it is singular."""
+    if not len(rhs):
+        return rhs
     diagonal = np.diag(matrix)
     scale = np.where(diagonal > 0, 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny)), 0.0)
     scaled = matrix * scale * scale[:, None]

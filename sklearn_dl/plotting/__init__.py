@@ -1,5 +1,6 @@
 """Figures of what estimators learnt; matplotlib is imported when one is drawn."""
 
+from sklearn_dl.plotting.gaussian_process import GaussianProcessDisplay
 from sklearn_dl.plotting.training import TrainingDisplay
 
-__all__ = ["TrainingDisplay"]
+__all__ = ["GaussianProcessDisplay", "TrainingDisplay"]

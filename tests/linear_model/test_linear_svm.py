@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.svm
-from scipy import sparse
+from scipy import optimize, sparse
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
@@ -150,15 +150,55 @@ def test_many_rows_and_columns_go_to_coordinate_descent(monkeypatch):
     assert fitted.n_iter_ != expected.n_iter_
 
 
-def test_coordinate_descent_takes_over_where_rounding_stops_the_interior_point():
+def test_one_column_far_from_zero_is_fitted_to_the_root_of_the_slope():
     random = np.random.RandomState(0)
-    X = random.randn(120, 4)
-    y = X[:, 0] + random.randn(120) > 0
-    X = np.column_stack([X, X[:, 0], 1e4 * X[:, 1], X[:, 3] + 1e5])
-    with pytest.warns(ConvergenceWarning):
-        fitted = LinearSVC(loss="hinge", random_state=0).fit(X, y)
-    distance = np.maximum(0, 1 - np.where(y, 1, -1) * fitted.decision_function(X))
-    assert distance.sum() < 2 * len(y)  # the interior point leaves thousands
+    X = random.randn(5, 1) + 1e4
+    y = random.randn(5) + 1
+    fitted = LinearSVR(C=10, fit_intercept=False).fit(X, y)
+
+    def slope(w):
+        return w - 10 * X[:, 0] @ np.sign(y - X[:, 0] * w)
+
+    expected = optimize.bisect(slope, -1, 1, xtol=1e-16)
+    np.testing.assert_allclose(fitted.coef_, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("shape", [(30, 2), (30, 40), (5, 7), (40, 7)])
+@pytest.mark.parametrize("hard", ["scales", "offset", "duplicate and offset"])
+@pytest.mark.parametrize("loss", ["epsilon_insensitive", "squared_epsilon_insensitive"])
+def test_ill_scaled_columns_leave_the_objective_of_a_regression_at_scikit_learns_or_below(
+    form, shape, hard, loss
+):
+    random = np.random.RandomState(1)
+    X = random.randn(*shape)
+    if hard == "scales":
+        X *= np.logspace(-8, 8, shape[1])
+    else:
+        X[:, -1] = X[:, 0] if hard.startswith("duplicate") else X[:, -1]
+        X += 1e4
+    if form is sparse.csr_array:
+        X *= random.rand(*shape) < 0.4
+    y = X @ (random.randn(shape[1]) / (np.abs(X).max(0) + 1e-10)) + 2 + 0.3 * random.randn(shape[0])
+
+    def objective(svm):
+        distance = np.abs(y - X @ svm.coef_)
+        return svm.coef_ @ svm.coef_ / 2 + (distance @ distance if loss.startswith("sq") else distance.sum())
+
+    parameters = {"loss": loss, "fit_intercept": False, "tol": 1e-6}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer = sklearn.svm.LinearSVR(random_state=0, **parameters).fit(X, y)
+    ours = LinearSVR(**parameters).fit(form(X), y)
+    assert objective(ours) <= objective(peer) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("loss", ["epsilon_insensitive", "squared_epsilon_insensitive"])
+@pytest.mark.parametrize("shape", [(1, 2), (3, 300), (5, 2)])
+def test_rows_of_zeros_have_no_coefficients(loss, shape):
+    for X in (np.zeros(shape), sparse.csc_matrix(shape)):
+        fitted = LinearSVR(loss=loss, fit_intercept=False).fit(X, np.ones(shape[0]))
+        np.testing.assert_array_equal(fitted.coef_, np.zeros(shape[1]))
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])

@@ -14,8 +14,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("linear_model", "neighbors", "svm")
-PEER_FAMILIES = ("linear_model", "neighbors", "svm")
+FAMILIES = ("gaussian_process", "linear_model", "neighbors", "svm")
 
 OURS = {
     name: getattr(package, name)
@@ -32,7 +31,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.pluginmanager.register(Outcomes(config.getoption("--outcomes")))
     if not config.getoption("--peer"):
-        for family in PEER_FAMILIES:
+        for family in FAMILIES:
             peer = importlib.import_module(f"sklearn.{family}")
             for name in OURS.keys() & vars(peer).keys():
                 setattr(peer, name, OURS[name])

@@ -1,0 +1,5 @@
+"""Gaussian processes: distributions over functions."""
+
+from sklearn_dl.gaussian_process.regression import GaussianProcessRegressor
+
+__all__ = ["GaussianProcessRegressor"]

@@ -1,0 +1,160 @@
+"""From a kernel of scikit-learn to a covariance that is evaluated by blocks, and differentiated."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.gaussian_process import kernels
+
+from sklearn_dl.gaussian_process import stationary, terms
+from sklearn_dl.gaussian_process.pairs import Hyperparameter, Pairs, row_slices
+
+WeightOf = Callable[[slice, slice], np.ndarray]  # block of a symmetric matrix
+
+_MATERN = {
+    0.5: stationary.matern_12,
+    1.5: stationary.matern_32,
+    2.5: stationary.matern_52,
+    np.inf: stationary.gaussian,
+}
+
+
+class CompiledCovariance:
+    """Covariances of rows by an expression of terms, as a function of the hyper-parameters theta."""
+
+    def __init__(self, term: terms.Term) -> None:
+        self.term = term
+
+    def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray) -> None:
+        """Write the upper triangle of the covariance of X with itself into `out`."""
+        for rows in row_slices(len(X), len(X)):
+            pairs = Pairs(X[rows], X[rows.start :], diagonal=True)
+            out[rows, rows.start :] = self.term(pairs, theta).values
+
+    def contract(self, X: np.ndarray, theta: np.ndarray, weight: WeightOf) -> np.ndarray:
+        """Half the sum of weight times derivative of the covariance, by each element of theta."""
+        gradient = np.zeros(len(theta))
+        for rows in row_slices(len(X), len(X)):
+            columns = slice(rows.start, len(X))
+            pairs = Pairs(X[rows], X[columns], diagonal=True)
+            adjoint = _upper_half(weight(rows, columns))
+            self.term(pairs, theta).add_gradient(adjoint, gradient)
+        return gradient
+
+    def between(self, rows: np.ndarray, columns: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Covariance of rows with others."""
+        values = np.empty((len(rows), len(columns)))
+        for part in row_slices(*values.shape):
+            values[part] = self.term(Pairs(rows[part], columns), theta).values
+        return values
+
+    def slopes(
+        self, rows: np.ndarray, columns: np.ndarray, theta: np.ndarray, weight: np.ndarray
+    ) -> np.ndarray:
+        """Derivative by each of the rows of the sum over the columns of weight times covariance."""
+        gradient = np.zeros(rows.shape)
+        for part in row_slices(len(rows), len(columns)):
+            pairs = Pairs(rows[part], columns)
+            adjoint = np.broadcast_to(weight, pairs.shape)
+            gradient[part] = self.term(pairs, theta).row_gradient(adjoint)
+        return gradient
+
+
+class OwnCovariance:
+    """The same by a kernel's own code, as one matrix."""
+
+    def __init__(self, kernel: kernels.Kernel) -> None:
+        self.kernel = kernel
+
+    def fill(self, X: Any, theta: np.ndarray, out: np.ndarray) -> None:
+        """Write the upper triangle of the covariance of X with itself into `out`."""
+        out[...] = self.kernel.clone_with_theta(theta)(X)
+
+    def contract(self, X: Any, theta: np.ndarray, weight: WeightOf) -> np.ndarray:
+        """Half the sum of weight times derivative of the covariance, by each element of theta."""
+        _, derivative = self.kernel.clone_with_theta(theta)(X, eval_gradient=True)
+        adjoint = _upper_half(weight(slice(0, len(X)), slice(0, len(X))))
+        return np.einsum("ij,ijk->k", adjoint, derivative)
+
+    def between(self, rows: Any, columns: Any, theta: np.ndarray) -> np.ndarray:
+        """Covariance of rows with others."""
+        return self.kernel.clone_with_theta(theta)(rows, columns)
+
+    def slopes(self, rows: Any, columns: Any, theta: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Derivative by each of the rows of the sum over the columns of weight times covariance."""
+        raise NotImplementedError(
+            "The derivative by X is known for sums, products and powers of ConstantKernel, WhiteKernel, RBF, "
+            "Matern (nu 0.5, 1.5, 2.5 or inf), RationalQuadratic, ExpSineSquared and DotProduct; "
+            f"got {self.kernel}."
+        )
+
+
+def _upper_half(weight: np.ndarray) -> np.ndarray:
+    """Weights of half a symmetric sum: pairs off the diagonal stand in it twice, those below are left out."""
+    square = weight[:, : len(weight)]
+    square[np.tri(len(weight), k=-1, dtype=bool)] = 0
+    np.fill_diagonal(square, square.diagonal() / 2)
+    return weight
+
+
+Covariance = CompiledCovariance | OwnCovariance
+
+
+def compile_covariance(kernel: kernels.Kernel) -> Covariance:
+    """Covariance of a kernel: compiled where all of its parts are known, else by the kernel's own code."""
+    if not kernel.requires_vector_input:
+        return OwnCovariance(kernel)
+    term = _compile(kernel, _Slots())
+    return OwnCovariance(kernel) if term is None else CompiledCovariance(term)
+
+
+class _Slots:
+    """Gives the hyper-parameters their places in theta, in the order in which scikit-learn lists them."""
+
+    def __init__(self) -> None:
+        self.n_used = 0
+
+    def __call__(self, kernel: kernels.Kernel, name: str) -> Hyperparameter:
+        declared = getattr(kernel, f"hyperparameter_{name}")
+        if declared.fixed:
+            return Hyperparameter(None, _constant(getattr(kernel, name)))
+        start, self.n_used = self.n_used, self.n_used + declared.n_elements
+        return Hyperparameter(slice(start, self.n_used), None)
+
+
+def _constant(value: Any) -> Any:
+    values = np.asarray(value, dtype=np.float64)
+    return values.item() if values.size == 1 else values
+
+
+def _compile(kernel: kernels.Kernel, slot: _Slots) -> terms.Term | None:
+    kind = type(kernel)  # a subclass may compute anything
+    if kind in (kernels.Sum, kernels.Product):
+        left, right = _compile(kernel.k1, slot), _compile(kernel.k2, slot)
+        if left is None or right is None:
+            return None
+        return terms.Sum(left, right) if kind is kernels.Sum else terms.Product(left, right)
+    if kind is kernels.Exponentiation:
+        base = _compile(kernel.kernel, slot)
+        return None if base is None else terms.Power(base, float(kernel.exponent))
+    return _compile_leaf(kernel, slot)
+
+
+def _compile_leaf(kernel: kernels.Kernel, slot: _Slots) -> terms.Term | None:
+    kind = type(kernel)
+    if kind is kernels.ConstantKernel:
+        return terms.Constant(slot(kernel, "constant_value"))
+    if kind is kernels.WhiteKernel:
+        return terms.White(slot(kernel, "noise_level"))
+    if kind is kernels.DotProduct:
+        return terms.Dot(slot(kernel, "sigma_0"))
+    if kind is kernels.RBF:
+        return stationary.Stationary(stationary.gaussian, slot(kernel, "length_scale"))
+    if kind is kernels.Matern and kernel.nu in _MATERN:
+        return stationary.Stationary(_MATERN[kernel.nu], slot(kernel, "length_scale"))
+    if kind is kernels.RationalQuadratic and np.size(kernel.length_scale) == 1:
+        alpha = slot(kernel, "alpha")
+        return stationary.RationalQuadratic(slot(kernel, "length_scale"), alpha)
+    if kind is kernels.ExpSineSquared:
+        return stationary.Periodic(slot(kernel, "length_scale"), slot(kernel, "periodicity"))
+    return None

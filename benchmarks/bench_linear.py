@@ -7,7 +7,7 @@
 A negative gap is an objective below the tight one's. `target` is what `ratio` is to be at least.
 """
 
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,10 +35,11 @@ def linear_regression(rows):
 def ridge_path(rows):
     """Solutions for all ALPHAS, judged by the worst of them."""
     X, y = rows
-    judges = []
-    for l2 in ALPHAS / len(X):
-        objective = objectives.squared_error(X, y, l2)
-        judges.append(against(objective, partial(objectives.least_squares, X, y, l2)))
+    penalties = ALPHAS / len(X)
+    tight = cache(lambda: list(objectives.ridge_solutions(X, y, penalties)))
+    judges = [
+        against(objectives.squared_error(X, y, l2), lambda i=i: tight()[i]) for i, l2 in enumerate(penalties)
+    ]
 
     def judge(solutions):
         qualities = [judge(solution) for judge, solution in zip(judges, solutions, strict=True)]
@@ -86,7 +87,9 @@ def ridge_cv(rows, alphas):
 
 def elastic_net(rows, alpha, l1_ratio):
     models = as_in_each("ElasticNet", ours, scikit_learn, alpha=alpha, l1_ratio=l1_ratio)
-    tight = scikit_learn.ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000)
+    if rows.X.shape[0] > rows.X.shape[1]:
+        models[f"{SCIKIT_LEARN}, precompute=True"] = clone(models[SCIKIT_LEARN]).set_params(precompute=True)
+    tight = scikit_learn.ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-11, max_iter=100_000)
     objective = objectives.squared_error(*rows, l2=alpha * (1 - l1_ratio), l1=alpha * l1_ratio)
     return fits(models, *rows, against(objective, lambda: tight.fit(*rows)))
 
@@ -103,7 +106,7 @@ def lasso_path(rows):
         errors = np.mean((X @ path.coef_ - y[:, None]) ** 2, axis=0) / 2
         return np.sum(errors + path.alphas_ * np.abs(path.coef_).sum(axis=0))
 
-    judge = against(objective, lambda: path(scikit_learn, tol=1e-14, max_iter=100_000))
+    judge = against(objective, lambda: path(scikit_learn, tol=1e-11, max_iter=100_000))
 
     def job(module):
         def solve():
@@ -115,35 +118,47 @@ def lasso_path(rows):
     return {OURS: job(ours), SCIKIT_LEARN: job(scikit_learn)}
 
 
-def logistic(rows, tight, *, peers=("lbfgs",), C=1.0, l1_ratio=0.0, **params):
-    """Ours with its default solver, scikit-learn with each of the `peers`."""
-    params = {"C": C, "l1_ratio": l1_ratio, **params}
-    models = {OURS: ours.LogisticRegression(**params)}
-    for solver in peers:
-        long = {"max_iter": 1000} if solver in ("saga", "liblinear") else {}
-        models[f"{SCIKIT_LEARN} {solver}"] = scikit_learn.LogisticRegression(solver=solver, **params, **long)
-    if intelex and l1_ratio == 0:
+LBFGS, NEWTON, SAGA, LIBLINEAR = (
+    f"{SCIKIT_LEARN} {solver}" for solver in ("lbfgs", "newton-cholesky", "saga", "liblinear")
+)
+TIGHTER_LBFGS = f"{LBFGS}, tol=1e-6"
+SOLVERS = {
+    LBFGS: {},
+    TIGHTER_LBFGS: {"tol": 1e-6, "max_iter": 1000},
+    NEWTON: {"solver": "newton-cholesky"},
+    SAGA: {"solver": "saga", "max_iter": 1000},
+    LIBLINEAR: {"solver": "liblinear", "max_iter": 1000},
+}
+
+
+def logistic(rows, tight, *, peers=(LBFGS,), **params):
+    """Ours, whose solver's name only says which penalties are allowed; scikit-learn with each of `peers`."""
+    params = {"C": 1.0, "l1_ratio": 0.0, **params}
+    models = {OURS: ours.LogisticRegression(solver="saga" if params["l1_ratio"] else "lbfgs", **params)}
+    for name in peers:
+        models[name] = scikit_learn.LogisticRegression(**params, **SOLVERS[name])
+    if intelex and not params["l1_ratio"]:
         models[INTELEX] = intelex.LogisticRegression(**params)
-    objective = objectives.log_loss(*rows, l2=(1 - l1_ratio) / C, l1=l1_ratio / C)
-    return fits(models, *rows, against(objective, partial(tight, rows, C, l1_ratio)))
+    l1, l2 = params["l1_ratio"] / params["C"], (1 - params["l1_ratio"]) / params["C"]
+    return fits(models, *rows, against(objectives.log_loss(*rows, l2, l1), partial(tight, rows, l2, l1)))
 
 
-def by_newton(rows, C, l1_ratio):
-    model = scikit_learn.LogisticRegression(C=C, solver="newton-cholesky", tol=1e-12, max_iter=1000)
+def by_newton(rows, l2, l1):
+    model = scikit_learn.LogisticRegression(C=1 / l2, solver="newton-cholesky", tol=1e-12, max_iter=1000)
     return model.fit(rows.X.astype(float), rows.y)
 
 
-def by_lbfgs(rows, C, l1_ratio):
-    return scikit_learn.LogisticRegression(C=C, tol=1e-9, max_iter=10_000).fit(*rows)
+def by_lbfgs(rows, l2, l1):
+    return scikit_learn.LogisticRegression(C=1 / l2, tol=1e-9, max_iter=10_000).fit(*rows)
 
 
-def by_split_lbfgs(rows, C, l1_ratio):
-    return objectives.sparse_logistic(*rows, (1 - l1_ratio) / C, l1_ratio / C)
+def by_split_lbfgs(rows, l2, l1):
+    return objectives.sparse_logistic(*rows, l2, l1)
 
 
-def by_ours(rows, C, l1_ratio):
+def by_ours(rows, l2, l1):
     """Where the peers take minutes to be tight; were ours wrong, a peer's gap would be negative."""
-    return ours.LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(*rows)
+    return ours.LogisticRegression(C=1 / l2, tol=1e-10, max_iter=10_000).fit(*rows)
 
 
 def linear_svc(rows, **params):
@@ -172,7 +187,7 @@ def sgd_classifier(rows):
     models = as_in_each("SGDClassifier", ours, scikit_learn, **params)
     n_samples = len(rows.X)
     objective = objectives.log_loss(*rows, l2=1e-4 * n_samples)
-    return fits(models, *rows, against(objective, partial(by_newton, rows, 1e4 / n_samples, 0)))
+    return fits(models, *rows, against(objective, partial(by_newton, rows, 1e-4 * n_samples, 0)))
 
 
 def sgd_regressor(rows):
@@ -190,11 +205,6 @@ def least_squares_case(n_samples, n_features, *targets, dtype=np.float64, **opti
         title, make, linear_regression, dict(zip((SCIKIT_LEARN, INTELEX), targets, strict=True)), **options
     )
 
-
-LBFGS, NEWTON, SAGA, LIBLINEAR = (
-    f"{SCIKIT_LEARN} {solver}" for solver in ("lbfgs", "newton-cholesky", "saga", "liblinear")
-)
-BOTH = {"peers": ("lbfgs", "newton-cholesky")}
 
 CASES = {
     "lr-1e5x100": least_squares_case(100_000, 100, 12, 1.6),
@@ -265,13 +275,13 @@ CASES = {
     "logistic-1e5x100": Case(
         "LogisticRegression 100000 x 100",
         partial(classes, 100_000, 100, 2),
-        partial(logistic, tight=by_newton, **BOTH),
+        partial(logistic, tight=by_newton, peers=(LBFGS, NEWTON)),
         {LBFGS: 2, NEWTON: 2, INTELEX: 3},
     ),
     "logistic-1e4x50": Case(
         "LogisticRegression 10000 x 50",
         partial(classes, 10_000, 50, 2),
-        partial(logistic, tight=by_newton, **BOTH),
+        partial(logistic, tight=by_newton, peers=(LBFGS, NEWTON)),
         {LBFGS: 2, NEWTON: 2, INTELEX: 3},
         rounds=11,
     ),
@@ -284,13 +294,13 @@ CASES = {
     "logistic-float32": Case(
         "LogisticRegression 100000 x 100, float32",
         partial(classes, 100_000, 100, 2, dtype=np.float32),
-        partial(logistic, tight=by_newton, **BOTH),
+        partial(logistic, tight=by_newton, peers=(LBFGS, NEWTON)),
         {LBFGS: 1, NEWTON: 1, INTELEX: 1},
     ),
     "logistic-csr": Case(
         "LogisticRegression CSR 20000 x 50000 at 1 %",
         partial(sparse_classes, 20_000, 50_000, 0.01),
-        partial(logistic, tight=by_lbfgs),
+        partial(logistic, tight=by_lbfgs, peers=(LBFGS, TIGHTER_LBFGS)),
         {LBFGS: 1, INTELEX: 1},
     ),
     "logistic-10-classes-1e4x50": Case(
@@ -315,14 +325,14 @@ CASES = {
     "logistic-l1": Case(
         "LogisticRegression L1 100000 x 100",
         partial(classes, 100_000, 100, 2, n_informative=20),
-        partial(logistic, tight=by_split_lbfgs, peers=("saga", "liblinear"), C=0.01, l1_ratio=1.0),
+        partial(logistic, tight=by_split_lbfgs, peers=(SAGA, LIBLINEAR), C=0.01, l1_ratio=1.0),
         {SAGA: 12, LIBLINEAR: 3},
         rounds=3,
     ),
     "logistic-elastic-net": Case(
         "LogisticRegression elastic net 100000 x 100",
         partial(classes, 100_000, 100, 2, n_informative=20),
-        partial(logistic, tight=by_split_lbfgs, peers=("saga",), C=0.01, l1_ratio=0.5),
+        partial(logistic, tight=by_split_lbfgs, peers=(SAGA,), C=0.01, l1_ratio=0.5),
         {SAGA: 12},
         rounds=3,
     ),

@@ -9,7 +9,6 @@ difference of a distance, relative to it. `target` is what `ratio` is to be at l
 
 import os
 from functools import cache, partial
-from typing import NamedTuple
 
 import numpy as np
 from cases import OURS, Case, run
@@ -18,32 +17,12 @@ from peers import intelex_neighbors as intelex
 from scipy.spatial.distance import cdist
 from sklearn import neighbors as scikit_learn
 from sklearn.metrics.pairwise import rbf_kernel
-from tables import mnist
+from tables import mnist_search, points
 
 from sklearn_dl import neighbors as ours
 
 N_CHECKED = 100  # queries
 RBF_KERNEL = f"{SCIKIT_LEARN} rbf_kernel @ y"
-
-
-class Search(NamedTuple):
-    """Rows to search, and queries."""
-
-    X: np.ndarray
-    queries: np.ndarray
-
-
-def points(n_samples, n_features, n_queries, share=1.0):
-    """Standard normal rows and queries."""
-    rng = np.random.default_rng(0)
-    sizes = int(share * n_samples), int(share * n_queries)
-    return Search(*(rng.standard_normal((size, n_features)) for size in sizes))
-
-
-def images(n_samples, n_queries, share=1.0):
-    """The first images of MNIST, and its last as queries."""
-    X = mnist(60_000).X
-    return Search(X[: int(share * n_samples)], X[len(X) - int(share * n_queries) :])
 
 
 def neighbours(search, n_neighbors, metric="euclidean"):
@@ -110,8 +89,8 @@ CASES = {
         {SCIKIT_LEARN: 2, INTELEX: 1.8},
     ),
     "mnist": Case(
-        "MNIST 59000 x 784, 1000 queries, k=5",
-        partial(images, 59_000, 1_000),
+        "MNIST 60000 x 784, 1000 queries, k=5",
+        partial(mnist_search, 60_000, 1_000),
         partial(neighbours, n_neighbors=5),
         {SCIKIT_LEARN: 1.8, INTELEX: 2},
         rounds=3,

@@ -18,6 +18,7 @@ from typing import Any
 from side_by_side import Job, compare, pin_threads, print_table, write_results
 
 OURS = "sklearn_dl"
+TIMES = ("job", "cpu_s", "wall_s", "ratio")
 MEMORY_FACTOR = 1.2  # ours may take so many times the extra memory of scikit-learn
 MEMORY_NOISE_MB = 10.0  # less than this is thread stacks, workspaces and pages of code
 PEAK_RESET = Path("/proc/self/clear_refs")
@@ -125,8 +126,8 @@ def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) 
     clock = "cpu" if n_threads == 1 else "wall"
     rows = []
     for row in compare(jobs, reference=OURS, rounds=rounds or case.rounds, clock=clock):
-        quality = {key: row.pop(key) for key in list(row) if key not in ("job", "cpu_s", "wall_s", "ratio")}
-        rows.append({**row, "target": case.targets.get(row["job"], ""), **quality})
+        times = {key: row.pop(key) for key in TIMES}
+        rows.append({**times, "target": case.targets.get(times["job"], ""), **row})
     return rows
 
 
@@ -168,16 +169,19 @@ def _resident_mb(field_name: str) -> float:
 
 
 def _summary(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A line for each peer with a target: the target, and the ratio at each thread count."""
+    """A line for each peer with a target: the target, the ratio at each thread count, and both qualities."""
     speeds = {key.removeprefix("speed, "): rows for key, rows in result.items() if key.startswith("speed")}
     lines: dict[str, dict[str, Any]] = {}
     for label, rows in speeds.items():
+        ours = next(row for row in rows if row["job"] == OURS)
+        quality = next(key for key in ours if key not in (*TIMES, "target"))
         for row in rows:
             if row["target"]:
                 line = lines.setdefault(
                     row["job"], {"case": result["title"], "over": row["job"], "target": row["target"]}
                 )
                 line[label] = row["ratio"]
+                line |= {"quality": quality, "ours": ours[quality], "theirs": row[quality]}
     for line in lines.values():
         line["met"] = all(line[label] >= line["target"] for label in speeds)
     return list(lines.values())

@@ -57,15 +57,19 @@ def squared_error(X, y, l2=0.0, l1=0.0):
 
 
 def least_squares(X, y, l2=0.0):
-    """Minimum of `squared_error` by QR of the centred rows, on top of a scaled identity where l2 > 0."""
+    """Minimum of `squared_error` without the absolute penalty."""
+    return next(ridge_solutions(X, y, [l2]))
+
+
+def ridge_solutions(X, y, penalties):
+    """Minima of `squared_error` by QR of the centred rows, then of its triangle on a scaled identity."""
     means = X.mean(axis=0, dtype=float), y.mean(axis=0, dtype=float)
-    A, b = X - means[0], y - means[1]
-    if l2:
-        A = np.vstack([A, np.sqrt(l2 * len(X)) * np.eye(X.shape[1])])
-        b = np.concatenate([b, np.zeros(X.shape[1])])
-    Q, R = np.linalg.qr(A)
-    coef = scipy.linalg.solve_triangular(R, Q.T @ b)
-    return Solution(coef, means[1] - means[0] @ coef)
+    Q, R = np.linalg.qr(X - means[0])
+    projected = np.r_[Q.T @ (y - means[1]), np.zeros(X.shape[1])]
+    for l2 in penalties:
+        Q, triangle = np.linalg.qr(np.vstack([R, np.sqrt(l2 * len(X)) * np.eye(X.shape[1])]))
+        coef = scipy.linalg.solve_triangular(triangle, Q.T @ projected)
+        yield Solution(coef, means[1] - means[0] @ coef)
 
 
 def leave_one_out_error(X, y, alpha):

@@ -16,6 +16,13 @@ class Rows(NamedTuple):
     y: np.ndarray
 
 
+class Search(NamedTuple):
+    """Rows, and others whose neighbours among them are asked for."""
+
+    X: np.ndarray
+    queries: np.ndarray
+
+
 def _correlated(rng, n_samples, n_features, dtype):
     distance = np.abs(np.subtract.outer(np.arange(n_features), np.arange(n_features)))
     return (rng.standard_normal((n_samples, n_features)) @ np.linalg.cholesky(0.75**distance).T).astype(dtype)
@@ -60,12 +67,33 @@ def sparse_classes(n_samples, n_features, density, share=1.0):
 
 
 def mnist(n_samples, n_classes=10, share=1.0):
-    """The first `n_samples` images, grey values from 0 to 1; two classes are even and odd."""
+    """The first training images, grey values from 0 to 1; two classes are even and odd."""
+    data, n_samples = _mnist(), int(share * n_samples)
+    y = data["y_train"][:n_samples].astype(int)
+    return Rows(_flat(data["X_train"][:n_samples]), y if n_classes == 10 else y % 2)
+
+
+def mnist_search(n_samples, n_queries, share=1.0):
+    """The first training images, and the first test images to look up among them."""
+    data = _mnist()
+    return Search(
+        _flat(data["X_train"][: int(share * n_samples)]), _flat(data["X_test"][: int(share * n_queries)])
+    )
+
+
+def points(n_samples, n_features, n_queries, share=1.0):
+    """Standard normal rows and queries."""
+    rng = np.random.default_rng(0)
+    sizes = int(share * n_samples), int(share * n_queries)
+    return Search(*(rng.standard_normal((size, n_features)) for size in sizes))
+
+
+def _mnist():
     path = Path(os.environ.get("SKLEARN_DL_DATA", "")) / "mnist.npz"
     if not path.is_file():
         raise UnavailableError("SKLEARN_DL_DATA names no folder with mnist.npz")
-    data = np.load(path)
-    n_samples = int(share * n_samples)
-    X = data["X_train"][:n_samples].reshape(n_samples, -1) / 255.0
-    y = data["y_train"][:n_samples].astype(int)
-    return Rows(X, y if n_classes == 10 else y % 2)
+    return np.load(path)
+
+
+def _flat(images):
+    return images.reshape(len(images), -1) / 255.0

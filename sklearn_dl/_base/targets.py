@@ -110,8 +110,8 @@ def require_equal_length(X: Array, y: Array, owner: str) -> None:
     """Raise ValueError unless y has a row for each of X."""
     if X.shape[0] != y.shape[0]:
         raise ValueError(
-            f"{owner}: X and y must have equally many rows; "
-            f"found input variables with inconsistent numbers of samples: [{X.shape[0]}, {y.shape[0]}]."
+            f"{owner}: X and y must have equally many rows. "
+            f"Found input variables with inconsistent numbers of samples: [{X.shape[0]}, {y.shape[0]}]."
         )
 
 
@@ -119,7 +119,8 @@ def require_two_classes(classes: np.ndarray, owner: str) -> None:
     """Raise ValueError unless there are at least two classes."""
     if len(classes) < 2:
         raise ValueError(
-            f"{owner} needs rows of at least 2 classes; y holds {len(classes)} class: {_few(classes)}. "
+            f"{owner}: This solver needs samples of at least 2 classes in the data; "
+            f"y holds {len(classes)} class: {_few(classes)}. "
             "Rows of weight 0 do not count."
         )
 

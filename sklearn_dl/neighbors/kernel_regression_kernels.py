@@ -50,13 +50,29 @@ def exponential(x):
     return p * _as_float((np.int64(k) + 1023) << 52)  # type: ignore[call-arg]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def gaussian_weights(products, row_terms, query_terms, scale, weights):
-    """Write ``exp(scale * (products + row_terms + query_terms[:, None]))``.
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def add_gaussian_sums(products, row_terms, query_terms, scale, columns, first_excluded, sums):
+    """Add columns times ``exp(scale * (products + row_terms + query_terms[:, None]))`` to the sums.
 
-    With row terms ``-|x|^2 / 2`` and query terms ``-|q|^2 / 2`` the sum is minus half the squared distance.
+    With row terms ``-|x|^2 / 2`` and query terms ``-|q|^2 / 2`` the exponent is minus half the squared
+    distance, times the scale. ``sums[k]``, of shape (n_columns, n_queries), takes the weights squared k times.
+    Query i leaves out row `first_excluded` + i, if there is one.
     """
-    for i in range(products.shape[0]):
+    n_queries, n_rows = products.shape
+    weights = np.empty(n_rows)
+    for i in range(n_queries):
         query_term = query_terms[i]
-        for j in range(products.shape[1]):
-            weights[i, j] = exponential(scale * (products[i, j] + (row_terms[j] + query_term)))
+        for j in range(n_rows):
+            weights[j] = exponential(scale * (products[i, j] + (row_terms[j] + query_term)))
+        excluded = first_excluded + i
+        if 0 <= excluded < n_rows:
+            weights[excluded] = 0.0
+        for k in range(sums.shape[0]):
+            if k > 0:
+                for j in range(n_rows):
+                    weights[j] *= weights[j]
+            for column in range(columns.shape[0]):
+                total = 0.0
+                for j in range(n_rows):
+                    total += weights[j] * columns[column, j]
+                sums[k, column, i] += total

@@ -1,14 +1,13 @@
 """Kernel weights of pairs of a query and a row: from differences, from rounded products, or by a tree."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
 from sklearn_dl._base.arrays import Array, is_tensor, namespace
-from sklearn_dl.neighbors.kernel_regression_kernels import gaussian_weights
+from sklearn_dl.neighbors.kernel_regression_kernels import add_gaussian_sums
 
 #: Largest |q| |x| / bandwidth^2 at which a pair's exponent keeps 1e-6 where products are rounded to float32
 #: (1e-5 where X is float32 itself), and 1e-9 where they are rounded to float64.
@@ -36,31 +35,52 @@ def squared_distances(X: Array, rows: Array) -> Array:
 
 
 class ExactPairs:
-    """Weights from :func:`squared_distances`, for any kernel and kind of array."""
+    """Sums over pairs from :func:`squared_distances`, for any kernel and kind of array.
 
-    def __init__(self, X: Array, rows: Array, kernel: str):
-        self._X, self._rows, self.kernel = X, rows, kernel
+    Parameters
+    ----------
+    X : {ndarray, tensor} of shape (n_queries, n_features)
+        Queries.
+    rows : {ndarray, tensor} of shape (n_rows, n_features)
+        Rows.
+    columns : {ndarray, tensor} of shape (n_columns, n_rows)
+        What is summed over the rows.
+    kernel : {"gaussian", "epanechnikov", "boxcar"}
+        Weight of a row.
+    """
 
-    def block(self, queries: slice, rows: slice) -> Array:
-        """What :meth:`weights` needs to know of these pairs."""
-        return squared_distances(self._X[queries], self._rows[rows])
+    def __init__(self, X: Array, rows: Array, columns: Array, kernel: str):
+        self._X, self._rows, self._columns, self._kernel = X, rows, columns, kernel
 
-    def weights(self, block: Array, bandwidth: float) -> Array:
-        """Weights of shape (n_queries, n_rows), in a new array."""
-        return kernel_weights(block, self.kernel, bandwidth)
+    def sums(
+        self, queries: slice, rows: slice, bandwidths: Sequence[float], *, leave_out: bool
+    ) -> Iterator[Array]:
+        """Yield the weighted sums of some rows at each bandwidth, of shape (n_columns, n_queries).
+
+        With `leave_out` no query is paired with the row of its index.
+        """
+        distances = squared_distances(self._X[queries], self._rows[rows])
+        if leave_out:
+            both = np.arange(max(queries.start, rows.start), min(queries.stop, rows.stop))
+            distances[both - queries.start, both - rows.start] = np.inf
+        halved = self._kernel == "gaussian" and halves(bandwidths)
+        weights = kernel_weights(distances, self._kernel, bandwidths[0])
+        yield self._columns[:, rows] @ weights.T
+        for bandwidth in bandwidths[1:]:
+            weights = weights * weights if halved else kernel_weights(distances, self._kernel, bandwidth)
+            yield self._columns[:, rows] @ weights.T
 
 
 class RoundedPairs:
-    """Gaussian weights from inner products ``q @ x`` about the mean of the rows, by BLAS.
+    """Sums with Gaussian weights from inner products ``q @ x`` about the mean of the rows, by BLAS.
 
-    The rounding of a product shifts the exponent of a weight by about ``eps * |q| * |x| / bandwidth**2``.
+    The rounding of a product shifts the exponent of a weight by about ``eps * |q| * |x| / bandwidth**2``;
+    `safe` says that this is small. Parameters are those of :class:`ExactPairs`, and the smallest bandwidth.
     """
 
-    kernel = "gaussian"
-
-    def __init__(self, X: np.ndarray, rows: np.ndarray, bandwidth: float):
+    def __init__(self, X: np.ndarray, rows: np.ndarray, columns: np.ndarray, bandwidth: float):
         centre = rows.mean(0, dtype=np.float64)
-        self._X, self._rows = X - centre, rows - centre
+        self._X, self._rows, self._columns = X - centre, rows - centre, columns
         self._query_terms = -0.5 * np.einsum("ij,ij->i", self._X, self._X)
         self._row_terms = -0.5 * np.einsum("ij,ij->i", self._rows, self._rows)
         largest = 2 * np.sqrt(-self._query_terms.min()) * np.sqrt(-self._row_terms.min())
@@ -69,17 +89,26 @@ class RoundedPairs:
         if rows.shape[1] >= _FLOAT32_FEATURES and largest <= limit * bandwidth**2:
             self._X, self._rows = self._X.astype(np.float32), self._rows.astype(np.float32)
 
-    def block(self, queries: slice, rows: slice) -> Any:
-        """What :meth:`weights` needs to know of these pairs."""
+    def sums(
+        self, queries: slice, rows: slice, bandwidths: Sequence[float], *, leave_out: bool
+    ) -> Iterator[np.ndarray]:
+        """As :meth:`ExactPairs.sums`."""
         products = np.dot(self._X[queries], self._rows[rows].T)
-        return products, self._row_terms[rows], self._query_terms[queries]
+        columns = np.ascontiguousarray(self._columns[:, rows])
+        first_excluded = queries.start - rows.start if leave_out else len(self._rows)
+        # Squares of the last weights serve all bandwidths; where they do not, each starts anew.
+        runs = [bandwidths] if halves(bandwidths) else [[bandwidth] for bandwidth in bandwidths]
+        for run in runs:
+            sums = np.zeros((len(run), len(columns), len(products)))
+            row_terms, query_terms = self._row_terms[rows], self._query_terms[queries]
+            scale = 1 / run[0] ** 2
+            add_gaussian_sums(products, row_terms, query_terms, scale, columns, first_excluded, sums)
+            yield from sums
 
-    def weights(self, block: Any, bandwidth: float) -> np.ndarray:
-        """Weights of shape (n_queries, n_rows), in a new array."""
-        products, row_terms, query_terms = block
-        weights = np.empty(products.shape)
-        gaussian_weights(products, row_terms, query_terms, 1 / bandwidth**2, weights)
-        return weights
+
+def halves(bandwidths: Sequence[float]) -> bool:
+    """Whether each bandwidth is the last one over the square root of 2, so that Gaussian weights square."""
+    return bool(np.allclose(np.diff(np.log2(bandwidths)), -0.5, rtol=0, atol=1e-9))
 
 
 class NearPairs:

@@ -4,8 +4,7 @@ Weights are first taken as they are, K(distance / bandwidth). Queries so far fro
 vanish are taken again, by logarithms of weights or by their nearest rows.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -102,14 +101,15 @@ def _sums(sample: Sample, X: Array, kernel: str, bandwidths: Sequence[float], *,
     to_fill = list(zip(bandwidths, sums, strict=True))
     large = X.shape[0] * sample.X.shape[0] >= _LARGE and not is_tensor(X)
     if large and kernel == "gaussian":
-        rounded = RoundedPairs(X, sample.X, min(bandwidths))
+        rounded = RoundedPairs(X, sample.X, sample.columns, min(bandwidths))
         if rounded.safe:
             _add_blocks(to_fill, rounded, sample, X, leave_out=leave_out)
             return sums
     elif large and X.shape[1] <= _TREE_FEATURES:
         to_fill = _add_near_pairs(to_fill, sample, X, kernel, leave_out=leave_out)
     if to_fill:
-        _add_blocks(to_fill, ExactPairs(X, sample.X, kernel), sample, X, leave_out=leave_out)
+        exact = ExactPairs(X, sample.X, sample.columns, kernel)
+        _add_blocks(to_fill, exact, sample, X, leave_out=leave_out)
     return sums
 
 
@@ -121,34 +121,17 @@ def _add_blocks(
     *,
     leave_out: bool,
 ) -> None:
-    """Add to the sums of each bandwidth, one pass over the pairs for all of them."""
+    """Add to the sums of each bandwidth, in one pass over the pairs for all of them."""
     bandwidths = [bandwidth for bandwidth, _ in to_fill]
     query_step, row_step = _TENSOR_BLOCK if is_tensor(X) else _BLOCK
 
     def add(queries: slice) -> None:
         for rows in _slices(sample.X.shape[0], row_step):
-            block = pairs.block(queries, rows)
-            for k, weights in enumerate(_weights(pairs, block, bandwidths)):
-                if leave_out:
-                    weights[_diagonal(queries, rows)] = 0
-                for total, column in zip(to_fill[k][1], sample.columns, strict=True):
-                    total[queries] += weights @ column[rows]
+            parts = pairs.sums(queries, rows, bandwidths, leave_out=leave_out)
+            for (_, total), part in zip(to_fill, parts, strict=True):
+                total[:, queries] += part
 
     map_blocks(add, _slices(X.shape[0], query_step), n_threads=1 if is_tensor(X) else None)
-
-
-def _weights(pairs: ExactPairs | RoundedPairs, block: Any, bandwidths: Sequence[float]) -> Iterator[Array]:
-    """Weights of a block of pairs at each bandwidth; each array may be overwritten by the next."""
-    # A Gaussian weight is squared when the bandwidth is divided by the square root of two.
-    halved = pairs.kernel == "gaussian" and np.allclose(np.diff(np.log2(bandwidths)), -0.5, rtol=0, atol=1e-9)
-    weights = pairs.weights(block, bandwidths[0])
-    yield weights
-    for bandwidth in bandwidths[1:]:
-        if halved:
-            weights *= weights
-        else:
-            weights = pairs.weights(block, bandwidth)
-        yield weights
 
 
 def _add_near_pairs(
@@ -172,9 +155,3 @@ def _add_near_pairs(
 
 def _slices(n: int, step: int) -> list[slice]:
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
-
-
-def _diagonal(queries: slice, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Places in a block of the pairs of a row with itself."""
-    both = np.arange(max(queries.start, rows.start), min(queries.stop, rows.stop))
-    return both - queries.start, both - rows.start

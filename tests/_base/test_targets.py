@@ -87,7 +87,7 @@ def test_a_column_of_labels_is_read_with_a_warning():
         (np.zeros((4, 2, 2)), "y|Unknown label type"),
         (np.array([[0, 1], [1, 2], [2, 0], [1, 1]]), "y should be a 1d array"),
         ([b"a", b"b", b"a", b"b"], "labels represented as bytes"),
-        (["a", "a", "a", "a"], "MLPClassifier needs rows of at least 2 classes; y holds 1 class: \\['a'\\]"),
+        (["a", "a", "a", "a"], "MLPClassifier: .* at least 2 classes in the data; y holds 1 class: \\['a'\\]"),
         ([0, 1], "X and y must have equally many rows"),
         ([], "y"),
         (3, "y|Expected array-like|Unknown label"),
@@ -126,7 +126,7 @@ def test_long_lists_of_classes_are_cut_in_messages():
 
 def test_one_class_is_not_enough():
     require_two_classes(np.array([0, 1]), "Net")
-    with pytest.raises(ValueError, match=r"Net needs rows of at least 2 classes; y holds 1 class: \[7\]"):
+    with pytest.raises(ValueError, match=r"Net: .* at least 2 classes in the data; y holds 1 class: \[7\]"):
         require_two_classes(np.array([7]), "Net")
 
 

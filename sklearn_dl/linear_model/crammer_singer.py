@@ -1,0 +1,142 @@
+"""Multi-class support vector machine of Crammer and Singer, one row after another."""
+
+import numpy as np
+from numba import njit
+
+from sklearn_dl.linear_model.augmented_rows import AugmentedRows
+from sklearn_dl.linear_model.row_kernels import FAST, add_row, row_arrays, row_dot
+
+
+def crammer_singer_fit(
+    rows: AugmentedRows,
+    codes: np.ndarray,
+    cost: np.ndarray,
+    n_classes: int,
+    *,
+    seed: int,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+) -> tuple[np.ndarray, int]:
+    """Minimize ``sum(W * W) / 2 + sum(cost * loss)`` with one row of coefficients in W for each class.
+
+    The loss of a row x of class y is ``max over m of (m != y) + W[m] @ x - W[y] @ x``. Each row has one dual
+    variable a class; the sequential dual method visits the rows in random order and sets those of a row to
+    their optimum while the others stay.
+
+    Parameters
+    ----------
+    rows : AugmentedRows
+        Rows, a C-ordered ndarray or CSR in float64, without a shift.
+    codes : ndarray of shape (n_samples,)
+        Class of each row, from 0 to n_classes - 1.
+    cost : ndarray of shape (n_samples,)
+        Weight of each row; those of weight 0 or below do not count.
+    n_classes : int
+        Number of classes.
+    seed : int
+        Seed of the order.
+    tol : float, default=1e-4
+        Passes end when no row's optimality condition is violated by more than this, in units of the score.
+    max_iter : int, default=1000
+        Passes at most.
+
+    Returns
+    -------
+    W : ndarray of shape (n_classes, n_columns)
+        The minimizer.
+    n_iter : int
+        Passes made.
+
+    References
+    ----------
+    Keerthi, Sundararajan, Chang, Hsieh, Lin (2008), A sequential dual method for large scale multi-class
+    linear SVMs, Algorithm 1. Crammer, Singer (2001), On the algorithmic implementation of multiclass
+    kernel-based vector machines.
+    """
+    W = np.zeros((n_classes, rows.n_columns))
+    order = np.flatnonzero(cost > 0)
+    n_iter = _visit_rows(
+        row_arrays(rows),
+        codes.astype(np.int64),
+        cost,
+        np.asarray(rows.squared_norms(), dtype=np.float64),
+        order,
+        W,
+        seed,
+        tol,
+        max_iter,
+    )
+    return W, n_iter
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _visit_rows(rows, codes, cost, norms, order, W, seed, tol, max_iter):
+    """Passes until the end, W changed in place; returns their number."""
+    np.random.seed(seed)
+    n_classes = W.shape[0]
+    dual = np.zeros((len(codes), n_classes))
+    slopes, best = np.empty(n_classes), np.empty(n_classes)
+    n_active, slack_that_shrinks = len(order), np.inf
+    for n_iter in range(max_iter):
+        largest = 0.0
+        k = 0
+        while k < n_active:
+            other = np.random.randint(k, n_active)
+            order[k], order[other] = order[other], order[k]
+            i = order[k]
+            y = codes[i]
+            for m in range(n_classes):
+                slopes[m] = row_dot(rows, i, W[m]) + (m != y)
+            violation = _violation(slopes, dual[i], y, cost[i])
+            if violation < -slack_that_shrinks:
+                n_active -= 1
+                order[k], order[n_active] = order[n_active], order[k]
+                continue
+            largest = max(largest, violation)
+            if violation > 1e-12 and norms[i] > 0:
+                _best_of_row(slopes, dual[i], y, cost[i], norms[i], best)
+                for m in range(n_classes):
+                    if best[m] != dual[i, m]:
+                        add_row(rows, i, best[m] - dual[i, m], W[m])
+                        dual[i, m] = best[m]
+            k += 1
+        if largest <= tol:
+            if n_active == len(order):
+                return n_iter + 1
+            n_active, slack_that_shrinks = len(order), np.inf
+        else:
+            slack_that_shrinks = max(largest, 10 * tol)
+    return max_iter
+
+
+@njit(nogil=True, cache=True)
+def _violation(slopes, dual, y, cost):
+    """Largest slope minus the smallest of those whose variable may grow; at most 0 at the row's optimum."""
+    steepest, flattest = -np.inf, np.inf
+    for m in range(len(slopes)):
+        if m != y or dual[m] != 0:
+            steepest = max(steepest, slopes[m])
+        if dual[m] < (cost if m == y else 0.0):
+            flattest = min(flattest, slopes[m])
+    return steepest - flattest
+
+
+@njit(nogil=True, cache=True)
+def _best_of_row(slopes, dual, y, cost, norm, best):
+    """Dual variables of a row that minimize the dual objective: of sum 0, each at most its bound.
+
+    They are ``min(bound, (level - base) / norm)``, at the level where they sum to 0.
+    """
+    base = slopes - norm * dual
+    reach = base.copy()
+    reach[y] += norm * cost
+    ordered = np.sort(reach)[::-1]
+    total = -norm * cost
+    level = 0.0
+    for count in range(len(ordered)):
+        total += ordered[count]
+        level = total / (count + 1)
+        if count + 1 < len(ordered) and level >= ordered[count + 1]:
+            break
+    for m in range(len(base)):
+        best[m] = min(cost if m == y else 0.0, (level - base[m]) / norm)

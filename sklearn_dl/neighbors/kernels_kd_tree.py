@@ -1,0 +1,208 @@
+"""Compiled loops of the k-d tree: selection of medians, tight boxes, and the search for the k best.
+
+The tree is a full binary one of `depth` splits: node i has the children 2i + 1 and 2i + 2, and the p-th node
+of level l holds the points from ``n * p >> l`` to ``n * (p + 1) >> l`` of the tree's order. Floating-point
+flags stay off: sums in a fixed order keep a box's distance below that of each point in it, to the last bit.
+"""
+
+import numpy as np
+from numba import njit
+
+from sklearn_dl.neighbors.kernels import push_on_heap
+
+
+@njit(nogil=True, cache=True)
+def _select(a, spare, low, high, middle):
+    """Quickselect of distinct integers without branches: a[middle] gets its sorted place in a[low:high]."""
+    while high - low > 16:
+        first, second, third = a[low], a[(low + high) >> 1], a[high - 1]
+        pivot = max(min(first, second), min(max(first, second), third))
+        left, right = low, high - 1
+        for i in range(low, high):
+            spare[left] = spare[right] = a[i]
+            is_left = a[i] < pivot
+            left += is_left
+            right -= 1 - is_left
+        a[low:high] = spare[low:high]
+        if middle < left:
+            high = left
+        else:
+            low = left
+    for i in range(low + 1, high):
+        here, j = a[i], i
+        while j > low and a[j - 1] > here:
+            a[j] = a[j - 1]
+            j -= 1
+        a[j] = here
+
+
+@njit(nogil=True, cache=True)
+def split_points(X, depth):
+    """Order of the rows in the leaves, and for each inner node the feature and the value of its split.
+
+    A value in steps of 2**-32 of its feature's range shares one integer with its row, so equal values are
+    told apart and repeated rows do not slow the selection. The boxes are made of the exact values later.
+    """
+    n_samples, n_features = X.shape
+    n_inner = (1 << depth) - 1
+    low_bits, half = np.uint64(2**32 - 1), np.uint64(32)
+    packed = np.arange(n_samples).astype(np.uint64)
+    spare = np.empty_like(packed)
+    feature = np.zeros(n_inner, dtype=np.int64)
+    value = np.zeros(n_inner)
+    cell = np.empty((2 * n_inner + 1, 2, n_features))
+    cell[0, 0], cell[0, 1] = X[0], X[0]
+    for i in range(n_samples):
+        for j in range(n_features):
+            cell[0, 0, j] = min(cell[0, 0, j], X[i, j])
+            cell[0, 1, j] = max(cell[0, 1, j], X[i, j])
+    least = cell[0, 0].copy()
+    # Halves do not overflow.
+    half_range = 0.5 * cell[0, 1] - 0.5 * least
+    for level in range(depth):
+        for place in range(1 << level):
+            node = (1 << level) - 1 + place
+            low, high = n_samples * place >> level, n_samples * (place + 1) >> level
+            middle = n_samples * (2 * place + 1) >> (level + 1)
+            widest = np.argmax(0.5 * cell[node, 1] - 0.5 * cell[node, 0])
+            origin, unit = least[widest], max(half_range[widest], 1e-300)
+            for i in range(low, high):
+                row = packed[i] & low_bits
+                share = (0.5 * X[row, widest] - 0.5 * origin) / unit
+                packed[i] = (np.uint64(share * (2.0**32 - 1)) << half) | row
+            _select(packed, spare, low, high, middle)
+            feature[node] = widest
+            value[node] = origin + 2.0 * unit * ((packed[middle] >> half) / (2.0**32 - 1))
+            left, right = 2 * node + 1, 2 * node + 2
+            cell[left], cell[right] = cell[node], cell[node]
+            cell[left, 1, widest] = cell[right, 0, widest] = value[node]
+    return (packed & low_bits).astype(np.int64), feature, value
+
+
+@njit(nogil=True, cache=True)
+def bound_nodes(points, order, depth):
+    """Tight box (lowest and highest values) of every node, and its first row."""
+    n_features, n_samples = points.shape
+    n_inner = (1 << depth) - 1
+    box = np.empty((2 * n_inner + 1, 2, n_features))
+    first_row = np.empty(2 * n_inner + 1, dtype=np.int64)
+    for node in range(2 * n_inner, -1, -1):
+        if node >= n_inner:
+            place = node - n_inner
+            low, high = n_samples * place >> depth, n_samples * (place + 1) >> depth
+            first_row[node] = order[low:high].min()
+            for j in range(n_features):
+                box[node, 0, j] = points[j, low:high].min()
+                box[node, 1, j] = points[j, low:high].max()
+        else:
+            left, right = 2 * node + 1, 2 * node + 2
+            first_row[node] = min(first_row[left], first_row[right])
+            for j in range(n_features):
+                box[node, 0, j] = min(box[left, 0, j], box[right, 0, j])
+                box[node, 1, j] = max(box[left, 1, j], box[right, 1, j])
+    return box, first_row
+
+
+@njit(nogil=True, cache=True)
+def leaf_of(queries, feature, value, depth):
+    """Leaf in whose cell each query lies: queries of one leaf are neighbours in space."""
+    leaf = np.empty(queries.shape[0], dtype=np.int32)
+    for r in range(queries.shape[0]):
+        node = 0
+        for _ in range(depth):
+            node = 2 * node + 1 + (queries[r, feature[node]] >= value[node])
+        leaf[r] = node
+    return leaf
+
+
+@njit(nogil=True, cache=True)
+def _add(power, total, gap):
+    if power == 2.0:
+        return total + gap * gap
+    if power == 1.0:
+        return total + gap
+    if power == np.inf:
+        return max(total, gap)
+    return total + gap**power
+
+
+@njit(nogil=True, cache=True)
+def _root(power, total):
+    if power == 2.0:
+        return np.sqrt(total)
+    if power == 1.0 or power == np.inf:
+        return total
+    return total ** (1.0 / power)
+
+
+@njit(nogil=True, cache=True)
+def _reach(power, distance):
+    """Sum of powers above which no point is within `distance`."""
+    if power == 1.0 or power == np.inf:
+        return distance
+    return _add(power, 0.0, distance) * (1.0 + 1e-12)
+
+
+@njit(nogil=True, cache=True)
+def _box_total(power, box, node, queries, r):
+    total = 0.0
+    for j in range(queries.shape[1]):
+        below, above = box[node, 0, j] - queries[r, j], queries[r, j] - box[node, 1, j]
+        total = _add(power, total, max(max(below, above), 0.0))
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _scan_leaf(power, points, order, low, high, queries, r, totals, distance, row):
+    """Update the heap of query `r` by the points of a leaf."""
+    for i in range(high - low):
+        totals[i] = 0.0
+    for j in range(queries.shape[1]):
+        for i in range(high - low):
+            totals[i] = _add(power, totals[i], abs(points[j, low + i] - queries[r, j]))
+    reach = _reach(power, distance[r, 0])
+    for i in range(high - low):
+        if totals[i] <= reach:
+            d = _root(power, totals[i])
+            if d < distance[r, 0] or (d == distance[r, 0] and order[low + i] < row[r, 0]):
+                push_on_heap(distance, row, r, d, order[low + i])
+                reach = _reach(power, distance[r, 0])
+
+
+@njit(nogil=True, cache=True)
+def search_tree(power, points, order, box, first_row, depth, queries, which, distance, row):
+    """Fill the heaps of the k best of the queries `which`, in that order."""
+    n_samples = points.shape[1]
+    n_inner = (1 << depth) - 1
+    # A power that is not exact may put a box above a point in it by its rounding.
+    shrink = 1.0 if power in (1.0, 2.0, np.inf) else 1.0 - 1e-12
+    stack = np.empty(depth + 2, dtype=np.int64)
+    stack_total = np.empty(depth + 2)
+    totals = np.empty((n_samples >> depth) + 1)
+    for r in which:
+        stack[0], stack_total[0] = 0, 0.0
+        height = 1
+        reach = np.inf
+        while height > 0:
+            height -= 1
+            node, total = stack[height], stack_total[height]
+            if total > reach:
+                continue
+            if total >= reach * (1.0 - 1e-11):
+                nearest = _root(power, total) * shrink
+                if nearest > distance[r, 0] or (nearest == distance[r, 0] and first_row[node] > row[r, 0]):
+                    continue
+            if node >= n_inner:
+                place = node - n_inner
+                low, high = n_samples * place >> depth, n_samples * (place + 1) >> depth
+                _scan_leaf(power, points, order, low, high, queries, r, totals, distance, row)
+                reach = _reach(power, distance[r, 0])
+                continue
+            near, far = 2 * node + 1, 2 * node + 2
+            near_total = _box_total(power, box, near, queries, r)
+            far_total = _box_total(power, box, far, queries, r)
+            if far_total < near_total:
+                near, far, near_total, far_total = far, near, far_total, near_total
+            stack[height], stack_total[height] = far, far_total
+            stack[height + 1], stack_total[height + 1] = near, near_total
+            height += 2

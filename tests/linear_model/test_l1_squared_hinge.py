@@ -1,0 +1,67 @@
+"""The minimum under an L1 penalty, by its optimality condition, dense, CSR and on a working set."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_dl.linear_model import l1_squared_hinge
+from sklearn_dl.linear_model.augmented_rows import AugmentedRows
+from sklearn_dl.linear_model.l1_squared_hinge import l1_squared_interval_fit
+
+
+def problem(n_rows, n_columns, C=1.0):
+    random = np.random.RandomState(0)
+    X = random.randn(n_rows, n_columns)
+    positive = X[:, 0] - X[:, -1] + random.randn(n_rows) > 0.3
+    lower, upper = np.where(positive, 1.0, -np.inf), np.where(positive, np.inf, -1.0)
+    return X, lower, upper, C * (random.rand(n_rows) + 0.1)
+
+
+def largest_violation(w, A, lower, upper, cost):
+    """Distance of 0 from the subdifferential, in the maximum norm."""
+    scores = A @ w
+    gradient = 2 * A.T @ (cost * (scores - np.clip(scores, lower, upper)))
+    return np.where(w != 0, np.abs(gradient + np.sign(w)), np.maximum(np.abs(gradient) - 1, 0)).max()
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(300, 6), (20, 50), (1, 3), (100, 1)])
+@pytest.mark.parametrize("C", [1e-4, 0.05, 1.0, 100.0])
+def test_zero_is_a_subgradient_at_the_answer(n_rows, n_columns, C):
+    X, lower, upper, cost = problem(n_rows, n_columns, C)
+    w, _ = l1_squared_interval_fit(AugmentedRows(X, 2.0), lower, upper, cost)
+    A = np.column_stack([X, np.full(n_rows, 2.0)])
+    assert largest_violation(w, A, lower, upper, cost) < 1e-4
+
+
+def test_a_small_cost_leaves_nothing_and_a_larger_one_the_columns_that_matter():
+    X, lower, upper, cost = problem(500, 20)
+    nonzero = [
+        np.flatnonzero(l1_squared_interval_fit(AugmentedRows(X), lower, upper, C * cost)[0])
+        for C in (1e-6, 6e-3, 10.0)
+    ]
+    assert next(len(columns) for columns in nonzero) == 0
+    assert {0, 19} <= set(nonzero[1])
+    assert len(nonzero[1]) < len(nonzero[2])
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_a_working_set_reaches_the_answer_of_all_columns(make, monkeypatch):
+    X, lower, upper, cost = problem(80, 300)
+    X[np.abs(X) < 1] = 0
+    expected, _ = l1_squared_interval_fit(AugmentedRows(X, 1.0), lower, upper, cost, tol=1e-6)
+    monkeypatch.setattr(l1_squared_hinge, "_LARGEST_GRAM", 50)
+    w, _ = l1_squared_interval_fit(AugmentedRows(make(X), 1.0), lower, upper, cost, tol=1e-6)
+    np.testing.assert_allclose(w, expected, atol=1e-6)
+
+
+def test_compiled_and_plain_descent_have_one_answer(monkeypatch):
+    X, lower, upper, cost = problem(200, 10)
+    expected, _ = l1_squared_interval_fit(AugmentedRows(X, 1.0), lower, upper, cost)
+    monkeypatch.setattr(l1_squared_hinge, "_COMPILED_FROM", 0)
+    w, _ = l1_squared_interval_fit(AugmentedRows(X, 1.0), lower, upper, cost)
+    np.testing.assert_allclose(w, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_max_iter_bounds_the_steps():
+    X, lower, upper, cost = problem(100, 5)
+    assert l1_squared_interval_fit(AugmentedRows(X), lower, upper, cost, max_iter=1)[1] == 1

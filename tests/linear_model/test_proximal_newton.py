@@ -1,0 +1,101 @@
+"""Absolute penalties: optimality conditions, and a slow method that knows nothing but the gradient."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sklearn_dl.linear_model.proximal_newton as module
+from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.proximal_newton import minimize_l1_logistic, smallest_subgradient
+from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
+
+
+def _problem(n_samples, n_features, n_classes=2, *, l1, l2=0.0, seed=0, kind=np.asarray):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features))
+    scores = X[:, :5] @ rng.normal(size=(5, n_classes)) + rng.gumbel(size=(n_samples, n_classes))
+    loss = LogisticLoss(
+        kind(X), scores.argmax(1), None, n_classes=n_classes, l2=l2, fit_intercept=True, center=None
+    )
+    strengths = np.full(loss.shape, l1)
+    strengths[:, -1] = 0
+    return loss, strengths.ravel()
+
+
+def _proximal_gradient(loss, l1, n_steps):
+    """Soft thresholding of gradient steps as long as the largest curvature allows."""
+    lipschitz = np.linalg.norm(loss.X, 2) ** 2 / loss.n_samples
+    x = np.zeros(l1.size)
+    for _ in range(n_steps):
+        target = x - loss(x)[1] / lipschitz
+        x = np.sign(target) * np.maximum(np.abs(target) - l1 / lipschitz, 0)
+    return x
+
+
+def test_quadratic_step_satisfies_the_optimality_conditions():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(30, 12))
+    hessian, gradient, x, l1 = A.T @ A, rng.normal(size=12) * 9, rng.normal(size=12), np.full(12, 5.0)
+    z = minimize_l1_quadratic(hessian, gradient, x, l1, 1e-12)
+    slope = gradient + hessian @ (z - x)
+    assert 0 < (z == 0).sum() < 12
+    np.testing.assert_allclose(slope[z != 0], -5 * np.sign(z[z != 0]), rtol=1e-9)
+    assert (np.abs(slope[z == 0]) <= 5).all()
+
+
+def test_compiled_sweeps_are_the_interpreted_ones(monkeypatch):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(90, 50))
+    arguments = A.T @ A, rng.normal(size=50) * 9, rng.normal(size=50), np.full(50, 5.0), 1e-9
+    compiled = minimize_l1_quadratic(*arguments)
+    monkeypatch.setattr("sklearn_dl.linear_model.proximal_step._COMPILED_SIZE", 99)
+    np.testing.assert_allclose(minimize_l1_quadratic(*arguments), compiled, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("l2", [0.0, 0.02])
+def test_minimum_is_that_of_proximal_gradient_steps(n_classes, l2):
+    loss, l1 = _problem(300, 8, n_classes, l1=0.02, l2=l2)
+    result = minimize_l1_logistic(loss, l1, None, tol=1e-10, max_iter=500)
+    found, expected = (x.reshape(loss.shape) for x in (result.x, _proximal_gradient(loss, l1, 3000)))
+    np.testing.assert_allclose(found[:, :-1], expected[:, :-1], atol=1e-6)
+    differences = (found - expected)[:, -1]
+    np.testing.assert_allclose(differences, differences[0], atol=1e-6)  # equal changes change nothing
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "n_classes"),
+    [(20_000, 30, 2), (3_000, 20, 12), (150, 2_000, 2), (150, 700, 4)],
+    ids=["pilot", "model of many classes", "working sets", "working sets of classes"],
+)
+def test_every_route_ends_where_no_subgradient_exceeds_the_tolerance(n_samples, n_features, n_classes):
+    loss, l1 = _problem(n_samples, n_features, n_classes, l1=0.03)
+    result = minimize_l1_logistic(loss, l1, None, tol=1e-6, max_iter=500)
+    assert result.converged
+    assert np.abs(smallest_subgradient(loss(result.x)[1], result.x, l1)).max() < 2e-6
+    assert 0 < (result.x == 0).mean() < 1
+
+
+def test_steps_with_momentum_reach_the_minimum_of_working_sets(monkeypatch):
+    loss, l1 = _problem(100, 400, l1=0.05, l2=0.01)
+    expected = minimize_l1_logistic(loss, l1, None, tol=1e-8, max_iter=500).x
+    monkeypatch.setattr(module, "_ALL_FEATURES", 0)
+    monkeypatch.setattr(module, "_MAX_SIZE", 0)
+    result = minimize_l1_logistic(loss, l1, None, tol=1e-8, max_iter=20_000)
+    assert result.converged
+    np.testing.assert_allclose(result.x, expected, atol=1e-5)
+
+
+def test_sparse_rows_give_the_minimum_of_dense_ones():
+    dense, l1 = _problem(200, 1_800, l1=0.03)
+    compressed, _ = _problem(200, 1_800, l1=0.03, kind=sparse.csr_array)
+    results = [minimize_l1_logistic(loss, l1, None, tol=1e-8, max_iter=500).x for loss in (dense, compressed)]
+    np.testing.assert_allclose(results[0], results[1], atol=1e-6)
+
+
+def test_a_penalty_above_the_largest_slope_leaves_intercepts_alone():
+    loss, l1 = _problem(200, 10, l1=10.0)
+    result = minimize_l1_logistic(loss, l1, None, tol=1e-10, max_iter=100)
+    share = loss.codes.mean()
+    assert (result.x[:-1] == 0).all()
+    assert result.x[-1] == pytest.approx(np.log(share / (1 - share)), abs=1e-9)

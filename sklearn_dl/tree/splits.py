@@ -8,29 +8,21 @@ Stone, 1984, Classification and regression trees, chapters 4 and 8).
 """
 
 import numpy as np
-from numba import njit
 
-GINI, ENTROPY, SQUARED_ERROR, POISSON = range(4)
-
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
-_EQUAL = np.float32(1e-7)  # values no further apart are not split, as in scikit-learn
+from sklearn_dl.tree.kernel import EQUAL, GINI, SQUARED_ERROR, inner, x_log_x
 
 
-@njit(nogil=True, cache=True)
-def x_log_x(x):
-    """``x log x``, and 0 for 0 and what rounding leaves below it."""
-    return x * np.log(x) if x > 0 else 0.0
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _class_score(criterion, left, right, n_left, n_right):
+@inner
+def class_score(criterion, left, right, n_left, n_right):
+    """Score of a split by ``sum l^2`` or ``sum l log l`` of either side, and the weights of the sides."""
     if criterion == GINI:
         return (left * n_right + right * n_left) / (n_left * n_right)
     return left - x_log_x(n_left) + right - x_log_x(n_right)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _mean_score(criterion, left, right, n_left, n_right):
+@inner
+def mean_score(criterion, left, right, n_left, n_right):
+    """Score of a split by the sums of targets and of weights of its sides."""
     if criterion == SQUARED_ERROR:
         return (left * left * n_right + right * right * n_left) / (n_left * n_right)
     if left <= 0 or right <= 0:
@@ -38,7 +30,7 @@ def _mean_score(criterion, left, right, n_left, n_right):
     return left * np.log(left / n_left) + right * np.log(right / n_right)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inner
 def keeps_order(sign, lower, upper, left, right):
     """Whether the values of two children are within bounds, and rise (sign 1) or fall (-1) where they must."""
     return (
@@ -46,7 +38,7 @@ def keeps_order(sign, lower, upper, left, right):
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left, right, min_leaf):
     """Best split of rows that all have weight 1, none of them missing.
 
@@ -91,9 +83,9 @@ def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left
             at_left += logs[int(to_left) + 1] - logs[int(to_left)]
             at_right += logs[int(from_right) - 1] - logs[int(from_right)]
         left[k], right[k] = to_left + 1, from_right - 1
-        if values[i + 1] > values[i] + _EQUAL and i + 1 >= min_leaf:
+        if values[i + 1] > values[i] + EQUAL and i + 1 >= min_leaf:
             if criterion == GINI:
-                score = _class_score(GINI, at_left, at_right, float(i + 1), float(n - i - 1))
+                score = class_score(GINI, at_left, at_right, float(i + 1), float(n - i - 1))
             else:
                 score = at_left - logs[i + 1] + at_right - logs[n - i - 1]
             if score > best:
@@ -101,7 +93,7 @@ def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left
     return best, n_left
 
 
-@njit(nogil=True, cache=True)
+@inner
 def class_split(
     values, entries, n_bits, weight, criterion, total, left, right,
     n_missing, missing_left, only, min_leaf, min_weight, sign, lower, upper,
@@ -167,24 +159,24 @@ def class_split(
             at_right += x_log_x(from_right - w) - x_log_x(from_right)
         left[k], right[k] = to_left + w, from_right - w
         weight_left += w
-        if i + 1 == only or (only == 0 and (i + 1 == n_known or values[i + 1] > values[i] + _EQUAL)):
+        if i + 1 == only or (only == 0 and (i + 1 == n_known or values[i + 1] > values[i] + EQUAL)):
             size = i + 1 + more
             weight_right = n_total - weight_left
             if size < min_leaf or n - size < min_leaf:
                 continue
             if weight_left < min_weight or weight_right < min_weight:
                 continue
-            if len(total) == 2 and not keeps_order(
+            if sign != 0 and not keeps_order(
                 sign, lower, upper, left[0] / weight_left, right[0] / weight_right
             ):
                 continue
-            score = _class_score(criterion, at_left, at_right, weight_left, weight_right)
+            score = class_score(criterion, at_left, at_right, weight_left, weight_right)
             if score > best:
                 best, n_left = score, i + 1
     return best, n_left
 
 
-@njit(nogil=True, cache=True)
+@inner
 def mean_split(
     values, entries, weight, weighted_y, criterion, total_weight, total,
     n_missing, missing_left, only, min_leaf, min_weight, sign, lower, upper,
@@ -230,7 +222,7 @@ def mean_split(
     for i in range(last):
         left += weighted_y[entries[i]]
         weight_left += weight[entries[i]]
-        if i + 1 == only or (only == 0 and (i + 1 == n_known or values[i + 1] > values[i] + _EQUAL)):
+        if i + 1 == only or (only == 0 and (i + 1 == n_known or values[i + 1] > values[i] + EQUAL)):
             size = i + 1 + more
             weight_right = total_weight - weight_left
             right = total - left
@@ -238,9 +230,9 @@ def mean_split(
                 continue
             if weight_left < min_weight or weight_right < min_weight:
                 continue
-            if not keeps_order(sign, lower, upper, left / weight_left, right / weight_right):
+            if sign != 0 and not keeps_order(sign, lower, upper, left / weight_left, right / weight_right):
                 continue
-            score = _mean_score(criterion, left, right, weight_left, weight_right)
+            score = mean_score(criterion, left, right, weight_left, weight_right)
             if score > best:
                 best, n_left = score, i + 1
     return best, n_left

@@ -1,0 +1,130 @@
+"""From rows and targets to scikit-learn's ``Tree``: sorting or binning, growing, and the table of nodes."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.tree._tree import TREE_LEAF, TREE_UNDEFINED, Tree
+
+from sklearn_dl.tree.binning import MOST_BINS, bin_features, has_few_values
+from sklearn_dl.tree.growing import grow
+from sklearn_dl.tree.kernel import ENTROPY, GINI, NODE, NONE, POISSON, SQUARED_ERROR, Bins, Limits, Rows, Target
+from sklearn_dl.tree.presort import presort
+
+CRITERIA = {
+    "gini": GINI,
+    "entropy": ENTROPY,
+    "log_loss": ENTROPY,
+    "squared_error": SQUARED_ERROR,
+    "friedman_mse": SQUARED_ERROR,
+    "poisson": POISSON,
+}
+
+_COLUMNS = 16  # transposed at a time
+_FEW_ROWS = 2_000  # below, sorting is faster than binning
+
+
+class Problem(NamedTuple):
+    """What a tree is grown from."""
+
+    X: np.ndarray  #: (n_samples, n_features), float32
+    y: np.ndarray  #: class indices, or real targets in float64, of shape (n_samples,)
+    n_classes: int  #: 0 for real targets
+    weight: np.ndarray | None  #: (n_samples,), above 0
+    criterion: str
+    splitter: str
+    max_bins: int
+
+
+def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomState) -> Tree:
+    """Grow a tree.
+
+    Parameters
+    ----------
+    problem : Problem
+        Rows, targets, and how splits are scored.
+    limits : Limits
+        When to stop.
+    random_state : RandomState
+        Source of all that is random.
+
+    Returns
+    -------
+    tree : sklearn.tree._tree.Tree
+        The nodes in scikit-learn's order.
+    """
+    mean = problem.y.mean() if problem.criterion in ("squared_error", "friedman_mse") else 0.0
+    seed = random_state.randint(1, np.iinfo(np.int32).max)
+    n_samples, n_features = problem.X.shape
+    capacity = 2 * n_samples - 1
+    if limits.max_depth < 48:
+        capacity = min(capacity, 2 ** (limits.max_depth + 1) - 1)
+    if limits.max_leaf_nodes > 0:
+        capacity = min(capacity, 2 * limits.max_leaf_nodes - 1)
+    nodes = np.empty(capacity, NODE)
+    values = np.empty((capacity, max(1, problem.n_classes)))
+    rows, bins = _arrange(problem, random_state)
+    n_nodes = grow(rows, bins, _target(problem, mean), limits, seed, nodes, values)
+    return _tree(nodes[:n_nodes], values[:n_nodes] + mean, n_features, max(1, problem.n_classes))
+
+
+def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Rows, Bins | None]:
+    """Rows in the order of each feature; or as they come, with bins.
+
+    Bins that hold one value each lose nothing, so features of few values are binned for any splitter.
+    """
+    X = problem.X
+    n_samples, n_features = X.shape
+    n_bits = max(problem.n_classes - 1, 0).bit_length()
+    codes = problem.y.astype(np.uint32) if problem.n_classes > 0 else np.zeros(n_samples, np.uint32)
+    has_missing = np.isnan(X).any(axis=0)
+    max_bins = problem.max_bins
+    if problem.splitter == "best" and n_samples >= _FEW_ROWS and not has_missing.any() and has_few_values(X):
+        max_bins = MOST_BINS
+    elif problem.splitter != "hist":
+        values = np.empty((n_features, n_samples), np.float32)
+        entries = np.empty((n_features, n_samples), np.uint32)
+        for first in range(0, n_features, _COLUMNS):
+            block = slice(first, first + _COLUMNS)
+            presort(np.ascontiguousarray(X[:, block].T), codes, n_bits, values[block], entries[block])
+        return Rows(values, entries, n_bits, has_missing), None
+    entries = (np.arange(n_samples, dtype=np.uint32) << np.uint32(n_bits) | codes)[None]
+    return Rows(np.empty((0, 0), np.float32), entries, n_bits, has_missing), bin_features(X, max_bins, random_state)
+
+
+def _target(problem: Problem, mean: float) -> Target:
+    n_samples = len(problem.y)
+    weight = np.ones(n_samples) if problem.weight is None else problem.weight
+    y = np.empty(0) if problem.n_classes > 0 else problem.y - mean
+    logs = np.empty(0)
+    if CRITERIA[problem.criterion] == ENTROPY and problem.weight is None:
+        counts = np.arange(n_samples + 1.0)
+        logs = counts * np.log(np.maximum(counts, 1))
+    return Target(
+        CRITERIA[problem.criterion], problem.n_classes, weight, problem.weight is None, y,
+        y if problem.n_classes > 0 else y * weight, logs,
+    )  # fmt: skip
+
+
+def _tree(nodes: np.ndarray, values: np.ndarray, n_features: int, n_classes: int) -> Tree:
+    """scikit-learn's tree with these nodes."""
+    tree = Tree(n_features, np.array([n_classes], np.intp), 1)
+    number, is_leaf = nodes["number"], nodes["left"] == NONE
+    table = np.zeros(len(nodes), tree.__getstate__()["nodes"].dtype)
+    table["left_child"] = np.where(is_leaf, TREE_LEAF, number[nodes["left"]])
+    table["right_child"] = np.where(is_leaf, TREE_LEAF, number[nodes["right"]])
+    table["feature"] = np.where(is_leaf, TREE_UNDEFINED, nodes["feature"])
+    table["threshold"] = np.where(is_leaf, TREE_UNDEFINED, nodes["threshold"])
+    table["missing_go_to_left"] = np.where(is_leaf, 0, nodes["missing_left"])
+    table["impurity"] = nodes["impurity"]
+    table["n_node_samples"] = nodes["stop"] - nodes["start"]
+    table["weighted_n_node_samples"] = nodes["weight"]
+    order = np.argsort(number)
+    tree.__setstate__(
+        {
+            "max_depth": int(nodes["depth"].max()),
+            "node_count": len(nodes),
+            "nodes": table[order],
+            "values": np.ascontiguousarray(values[order][:, None, :]),
+        }
+    )
+    return tree

@@ -1,29 +1,42 @@
 """The best threshold of one feature in one node, from sums over the feature's bins; scores as in :mod:`splits`."""
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from sklearn_dl.tree.kernel import EQUAL, GINI, NONE, inner, x_log_x
 from sklearn_dl.tree.splits import class_score, keeps_order, mean_score
 
 
+@intrinsic
+def _trailing_zeros(typing_context, bits):
+    """Zeros below the lowest bit that is set."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
+
+
 @inner
-def fill_bins(codes, n_bins, entries, n_bits, target, room):
-    """Count the rows of every bin and add up their weights and targets.
+def fill_bins(codes, missing, entries, n_bits, target, room):
+    """Count the rows of every bin, add up their weights and targets, and list the bins that are not empty.
 
     Returns
     -------
-    first, last : int
-        First and last bin of known values; the first is above the last where there are none.
+    n_present : int
+        Bins that are not empty, which are the first ones in ``room.present``.
     n_missing : int
-        Rows in the bin of missing values.
+        Rows in the bin of missing values, which is not listed.
     """
     mask = np.uint32((1 << n_bits) - 1)
-    counts, sums = room.counts, room.sums
-    first, last = n_bins, NONE
+    counts, sums, seen = room.counts, room.sums, room.seen
     for entry in entries:
         row = entry >> n_bits
-        code = np.int64(codes[row])
-        first, last = min(first, code), max(last, code)
+        code = codes[row]
+        if counts[code] == 0:
+            seen[code >> np.uint8(6)] |= np.uint64(1) << np.uint64(code & np.uint8(63))
         counts[code] += 1
         if target.n_classes == 0:
             sums[code, 0] += target.weight[row]
@@ -32,26 +45,33 @@ def fill_bins(codes, n_bins, entries, n_bits, target, room):
             sums[code, entry & mask] += 1.0
         else:
             sums[code, entry & mask] += target.weight[row]
-    if last == n_bins:
-        last -= 1
-        while last >= first and counts[last] == 0:
-            last -= 1
-    return first, last, counts[n_bins]
+    n_present = 0
+    for word in range(4):
+        bits = seen[word]
+        while bits != 0:
+            room.present[n_present] = 64 * word + np.int64(_trailing_zeros(bits))
+            n_present += 1
+            bits &= bits - np.uint64(1)
+        seen[word] = 0
+    n_missing = counts[missing] if missing < len(counts) else 0
+    return n_present - (n_missing > 0), n_missing
 
 
 @inner
-def clear_bins(first, last, n_bins, room):
+def clear_bins(present, missing, n_missing, room):
     """Set the sums to 0 again."""
-    for code in range(first, last + 1):
-        if room.counts[code] > 0:
-            room.counts[code] = 0
-            room.sums[code] = 0.0
-    room.counts[n_bins] = 0
-    room.sums[n_bins] = 0.0
+    for code in present:
+        room.counts[code] = 0
+        for k in range(room.sums.shape[1]):
+            room.sums[code, k] = 0.0
+    if n_missing > 0:
+        room.counts[missing] = 0
+        for k in range(room.sums.shape[1]):
+            room.sums[missing, k] = 0.0
 
 
 @inner
-def bin_split(node, j, first, last, n_missing, missing_left, bins, target, limits, room):
+def bin_split(node, j, present, n_missing, missing_left, bins, target, limits, room):
     """Best split between bins, with the missing values on one side.
 
     Returns
@@ -69,23 +89,21 @@ def bin_split(node, j, first, last, n_missing, missing_left, bins, target, limit
     for k in range(len(left)):
         left[k] = sums[bins.n_bins[j], k] if missing_left else 0.0
     best, best_n_left, cut, after = -np.inf, 0, NONE, NONE
-    previous = NONE
-    stop = last + 2 if n_missing > 0 and not missing_left else last + 1
-    for code in range(first, stop):
-        if code <= last and counts[code] == 0:
+    n_cuts = len(present) if n_missing > 0 and not missing_left else len(present) - 1
+    for i in range(n_cuts):
+        code = present[i]
+        for k in range(len(left)):
+            left[k] += sums[code, k]
+        n_left += counts[code]
+        n_known_left += counts[code]
+        following = present[i + 1] if i + 1 < len(present) else NONE
+        if following != NONE and bins.low[j, following] <= bins.high[j, code] + EQUAL:
             continue
-        if previous != NONE and n_left >= limits.min_samples_leaf and n - n_left >= limits.min_samples_leaf:
-            if code > last or bins.low[j, code] > bins.high[j, previous] + EQUAL:
-                score = _score(node, limits.signs[j], target, limits, left, room.total)
-                if score > best:
-                    best, best_n_left, cut = score, n_known_left, previous
-                    after = code if code <= last else NONE
-        if code <= last:
-            for k in range(len(left)):
-                left[k] += sums[code, k]
-            n_left += counts[code]
-            n_known_left += counts[code]
-            previous = code
+        if n_left < limits.min_samples_leaf or n - n_left < limits.min_samples_leaf:
+            continue
+        score = _score(node, limits.signs[j], target, limits, left, room.total)
+        if score > best:
+            best, best_n_left, cut, after = score, n_known_left, code, following
     return best, best_n_left, cut, after
 
 

@@ -134,7 +134,7 @@ class TreeModel(Estimator):
 
     def _is_for_peer(self, X: Any, y: Any, sample_weight: Any) -> bool:
         """Whether scikit-learn's builder is the one that can, or is not slower."""
-        if not (isinstance(self.splitter, str) and self.criterion in CRITERIA):
+        if self.splitter not in ("best", "hist") or self.criterion not in CRITERIA:
             return True
         if sparse.issparse(X) or y is None or (np.ndim(y) == 2 and np.shape(y)[1] != 1):
             return True

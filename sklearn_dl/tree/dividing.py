@@ -65,8 +65,8 @@ def _partition(rows, j, start, stop, room):
         room.entries[right], room.values[right] = entry, value
         left += goes_left
         right += 1 - goes_left
-    entries[left:stop] = room.entries[:right]
-    values[left:stop] = room.values[:right]
+    for i in range(right):
+        entries[left + i], values[left + i] = room.entries[i], room.values[i]
 
 
 @inner
@@ -81,7 +81,8 @@ def _partition_bins(node, codes, missing, rows, room):
         entries[left] = room.entries[right] = entry
         left += goes_left
         right += 1 - goes_left
-    entries[left : node.stop] = room.entries[:right]
+    for i in range(right):
+        entries[left + i] = room.entries[i]
 
 
 @inner

@@ -15,7 +15,9 @@ def find_split(node, rows, bins, target, limits, room):
     at, and drawing one that was found constant further up counts as looking at it.
     """
     level = min(node.depth, len(room.active) - 1)
-    features = room.active[level, : node.n_active].copy()
+    features = room.features
+    for i in range(node.n_active):
+        features[i] = room.active[level, i]
     n_constant = len(limits.signs) - node.n_active
     first, last = 0, node.n_active  # those before were looked at, those behind were found constant
     node.feature, best = NONE, -np.inf
@@ -38,7 +40,8 @@ def find_split(node, rows, bins, target, limits, room):
             last -= 1
             features[drawn], features[last] = features[last], j
     if level + 1 < len(room.active):
-        room.active[level + 1, :last] = features[:last]
+        for i in range(last):
+            room.active[level + 1, i] = features[i]
         node.n_active = last
     if node.feature == NONE:
         return False
@@ -54,66 +57,55 @@ def _split_sorted(node, j, best, rows, target, limits, room):
     values, entries = rows.values[j, node.start : node.stop], rows.entries[j, node.start : node.stop]
     n_known = len(values)
     if rows.has_missing[j]:
-        n_known = _count_below(values, np.inf)
+        n_known = _count_known(values)
     n_missing = len(values) - n_known
     if n_known == 0 or (n_missing == 0 and values[n_known - 1] <= values[0] + EQUAL):
         return False, best
-    only, missing_left, threshold = 0, False, 0.0
-    if limits.random_thresholds:
-        low, high = float(values[0]), float(values[n_known - 1])
-        threshold = low + uniform(room.random) * (high - low)
-        threshold = low if threshold >= high else threshold
-        only = _count_below(values, threshold)
-        missing_left = n_missing > 0 and uniform(room.random) < 0.5
-    score, n_left = _scan(
-        node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, missing_left, only, room
-    )
-    if n_missing > 0 and not limits.random_thresholds:
+    score, n_left = _scan(node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, False, room)
+    missing_left = False
+    if n_missing > 0:
         other, other_n_left = _scan(
-            node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, True, only, room
+            node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, True, room
         )
         if other > score:
             score, n_left, missing_left = other, other_n_left, True
     if score <= best:
         return True, best
-    if n_left == n_known:
-        threshold = np.inf
-    elif not limits.random_thresholds:
-        threshold = between(values[n_left - 1], values[n_left])
-    node.feature, node.n_left, node.n_missing, node.threshold = j, n_left, n_missing, threshold
+    node.feature, node.n_left, node.n_missing = j, n_left, n_missing
+    node.threshold = between(values[n_left - 1], values[n_left]) if n_left < n_known else np.inf
     node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(values)
     return True, score
 
 
 @inner
-def _count_below(values, threshold):
-    """Number of sorted values up to `threshold`; missing ones are last and never counted."""
+def _count_known(values):
+    """Number of sorted values before the missing ones."""
     low, high = 0, len(values)
     while low < high:
         middle = (low + high) // 2
-        if values[middle] <= threshold:
-            low = middle + 1
-        else:
+        if np.isnan(values[middle]):
             high = middle
+        else:
+            low = middle + 1
     return low
 
 
 @inner
-def _scan(node, values, entries, n_bits, target, limits, sign, n_missing, missing_left, only, room):
+def _scan(node, values, entries, n_bits, target, limits, sign, n_missing, missing_left, room):
     if target.n_classes == 0:
         return mean_split(
             values, entries, target.weight, target.weighted_y, target.criterion, node.weight, room.total[0],
-            n_missing, missing_left, only, limits.min_samples_leaf, limits.min_weight_leaf, sign,
+            n_missing, missing_left, limits.min_samples_leaf, limits.min_weight_leaf, sign,
             node.lower, node.upper,
         )  # fmt: skip
-    if target.unweighted and n_missing == 0 and only == 0 and sign == 0:
+    if target.unweighted and n_missing == 0 and sign == 0:
         return unweighted_class_split(
             values, entries, n_bits, target.criterion, target.logs, room.total, room.left, room.right,
             limits.min_samples_leaf,
         )  # fmt: skip
     return class_split(
         values, entries, n_bits, target.weight, target.criterion, room.total, room.left, room.right,
-        n_missing, missing_left, only, limits.min_samples_leaf, limits.min_weight_leaf, sign,
+        n_missing, missing_left, limits.min_samples_leaf, limits.min_weight_leaf, sign,
         node.lower, node.upper,
     )  # fmt: skip
 
@@ -122,21 +114,21 @@ def _scan(node, values, entries, n_bits, target, limits, sign, n_missing, missin
 def _split_binned(node, j, best, rows, bins, target, limits, room):
     """As :func:`_split_sorted`, from the bins of the feature."""
     entries = rows.entries[0, node.start : node.stop]
-    n_bins = bins.n_bins[j]
-    first, last, n_missing = fill_bins(bins.codes[j], n_bins, entries, rows.n_bits, target, room)
-    varies = first <= last and (n_missing > 0 or bins.high[j, last] > bins.low[j, first] + EQUAL)
-    if varies:
-        for missing_left in range(2 if n_missing > 0 else 1):
-            score, n_left, cut, after = bin_split(
-                node, j, first, last, n_missing, missing_left > 0, bins, target, limits, room
-            )
-            if score > best:
-                best = score
-                node.feature, node.n_left, node.n_missing, node.cut = j, n_left, n_missing, cut
-                known_right = after != NONE
-                node.threshold = between(bins.high[j, cut], bins.low[j, after]) if known_right else np.inf
-                node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(entries)
-    clear_bins(first, last, n_bins, room)
+    n_present, n_missing = fill_bins(bins.codes[j], bins.n_bins[j], entries, rows.n_bits, target, room)
+    present = room.present[:n_present]
+    varies = n_present > 0 and (
+        n_missing > 0 or bins.high[j, present[-1]] > bins.low[j, present[0]] + EQUAL
+    )
+    for missing_left in range(0 if not varies else 2 if n_missing > 0 else 1):
+        score, n_left, cut, after = bin_split(
+            node, j, present, n_missing, missing_left > 0, bins, target, limits, room
+        )
+        if score > best:
+            best = score
+            node.feature, node.n_left, node.n_missing, node.cut = j, n_left, n_missing, cut
+            node.threshold = between(bins.high[j, cut], bins.low[j, after]) if after != NONE else np.inf
+            node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(entries)
+    clear_bins(present, bins.n_bins[j], n_missing, room)
     return varies, best
 
 

@@ -43,25 +43,27 @@ def grow(rows, bins, target, limits, seed, nodes, values):
         Nodes of the tree, which are the first ones in `nodes`.
     """
     n_samples, width, n_features = rows.entries.shape[1], values.shape[1], len(limits.signs)
-    n_bins = 0 if bins is None else 257
+    n_bins = 0 if bins is None else 256
     room = Room(
         np.empty((1 if limits.max_leaf_nodes > 0 else _LEVELS, n_features), np.int64),
-        np.empty(width), np.empty(max(width, 2)), np.empty(width), np.zeros(n_samples, np.uint8),
+        np.empty(n_features, np.int64), np.empty(width), np.empty(max(width, 2)), np.empty(width), np.zeros(n_samples, np.uint8),
         np.empty(n_samples, np.float32), np.empty(n_samples, np.uint32), np.zeros(n_bins, np.int64),
-        np.zeros((n_bins, max(target.n_classes, 2))), np.full(1, seed, np.uint64),
+        np.zeros((n_bins, max(target.n_classes, 2))), np.zeros(4, np.uint64), np.empty(n_bins, np.int64),
+        np.full(1, seed, np.uint64),
     )  # fmt: skip
     room.active[0] = np.arange(n_features)
     root = nodes[0]
     root.start, root.stop, root.order, root.depth, root.n_active = 0, n_samples, 0, 0, n_features
     root.lower, root.upper = -np.inf, np.inf
+    waiting = np.empty(len(nodes), np.int64)
     if limits.max_leaf_nodes > 0:
-        return _grow_best_first(rows, bins, target, limits, room, nodes, values)
-    return _grow_depth_first(rows, bins, target, limits, room, nodes, values)
+        return _grow_best_first(rows, bins, target, limits, room, nodes, values, waiting)
+    return _grow_depth_first(rows, bins, target, limits, room, nodes, values, waiting)
 
 
 @inner
-def _grow_depth_first(rows, bins, target, limits, room, nodes, values):
-    stack = np.zeros(len(nodes), np.int64)
+def _grow_depth_first(rows, bins, target, limits, room, nodes, values, stack):
+    stack[0] = 0
     n_stacked, n_nodes, n_created = 1, 1, 0
     while n_stacked > 0:
         n_stacked -= 1
@@ -76,8 +78,7 @@ def _grow_depth_first(rows, bins, target, limits, room, nodes, values):
 
 
 @inner
-def _grow_best_first(rows, bins, target, limits, room, nodes, values):
-    heap = np.empty(len(nodes), np.int64)
+def _grow_best_first(rows, bins, target, limits, room, nodes, values, heap):
     size, n_nodes, n_leaves = 0, 1, 1
     if _create(nodes, 0, 0, rows, bins, target, limits, room, values):
         size = _push(heap, size, nodes, 0)

@@ -14,7 +14,9 @@ GINI, ENTROPY, SQUARED_ERROR, POISSON = range(4)
 
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a function that only other kernels call: without its wrappers for Python, in half the time."""
-    return njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(
+        nogil=True, cache=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
 
 
 #: A node: its rows, its place in the tree, and how it divides.
@@ -83,7 +85,6 @@ class Limits(NamedTuple):
     max_leaf_nodes: int  #: 0 for any number, grown depth first
     min_impurity_decrease: float  #: times the sum of all weights
     max_features: int
-    random_thresholds: bool
     signs: np.ndarray  #: (n_features,): 1 where values must rise with the feature, -1 where fall, else 0
 
 
@@ -91,14 +92,17 @@ class Room(NamedTuple):
     """Memory that every node uses again."""
 
     active: np.ndarray  #: features not yet constant: a row for each depth, or a single one
+    features: np.ndarray  #: those of the node at hand
     total: np.ndarray  #: weights of the node's classes, or its sum of targets
     left: np.ndarray
     right: np.ndarray
     goes_left: np.ndarray  #: (n_samples,), uint8
     values: np.ndarray
     entries: np.ndarray
-    counts: np.ndarray  #: rows of each bin; 0 between uses, as are the sums
-    sums: np.ndarray  #: (257, n_classes): weights of each bin; (257, 2): weight and sum of targets
+    counts: np.ndarray  #: (256,), rows of each bin; 0 between uses, as are the sums
+    sums: np.ndarray  #: (256, n_classes): weights of each bin; (256, 2): weight and sum of targets
+    seen: np.ndarray  #: (4,), uint64: a bit for each bin that holds rows
+    present: np.ndarray  #: (256,): the bins that hold rows
     random: np.ndarray  #: (1,), uint64: state of the random numbers
 
 

@@ -36,7 +36,8 @@ def is_final(node, limits):
 @inner
 def _describe_classes(node, value, target, entries, n_bits, total):
     mask = np.uint32((1 << n_bits) - 1)
-    total[:] = 0.0
+    for k in range(len(total)):
+        total[k] = 0.0
     if target.unweighted:
         for entry in entries:
             total[entry & mask] += 1.0

@@ -96,7 +96,7 @@ def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left
 @inner
 def class_split(
     values, entries, n_bits, weight, criterion, total, left, right,
-    n_missing, missing_left, only, min_leaf, min_weight, sign, lower, upper,
+    n_missing, missing_left, min_leaf, min_weight, sign, lower, upper,
 ):  # fmt: skip
     """Best split of weighted rows, with the missing values on one side.
 
@@ -112,8 +112,6 @@ def class_split(
         Rows without the feature.
     missing_left : bool
         Whether they go left.
-    only : int
-        The one number of known rows on the left that is looked at; 0 for all.
     min_weight : float
         Least weight of a side.
     sign : int
@@ -129,8 +127,10 @@ def class_split(
     n = len(values)
     n_known = n - n_missing
     mask = np.uint32((1 << n_bits) - 1)
-    left[:] = 0.0
-    n_total = total.sum()
+    n_total = 0.0
+    for k in range(len(total)):
+        left[k] = 0.0
+        n_total += total[k]
     weight_left = 0.0
     if missing_left:
         for i in range(n_known, n):
@@ -144,8 +144,6 @@ def class_split(
         at_right += right[k] * right[k] if criterion == GINI else x_log_x(right[k])
     more = n_missing if missing_left else 0
     last = n_known if n_missing > 0 and not missing_left else n_known - 1
-    if only > 0:
-        last = only
     best, n_left = -np.inf, 0
     for i in range(last):
         k = entries[i] & mask
@@ -159,7 +157,7 @@ def class_split(
             at_right += x_log_x(from_right - w) - x_log_x(from_right)
         left[k], right[k] = to_left + w, from_right - w
         weight_left += w
-        if i + 1 == only or (only == 0 and (i + 1 == n_known or values[i + 1] > values[i] + EQUAL)):
+        if i + 1 == n_known or values[i + 1] > values[i] + EQUAL:
             size = i + 1 + more
             weight_right = n_total - weight_left
             if size < min_leaf or n - size < min_leaf:
@@ -179,7 +177,7 @@ def class_split(
 @inner
 def mean_split(
     values, entries, weight, weighted_y, criterion, total_weight, total,
-    n_missing, missing_left, only, min_leaf, min_weight, sign, lower, upper,
+    n_missing, missing_left, min_leaf, min_weight, sign, lower, upper,
 ):  # fmt: skip
     """Best split by the means of real targets, with the missing values on one side.
 
@@ -187,7 +185,7 @@ def mean_split(
 
     Parameters
     ----------
-    values, n_missing, missing_left, only, min_leaf, min_weight
+    values, n_missing, missing_left, min_leaf, min_weight
         As there.
     entries : ndarray of shape (n,), uint32
         Rows.
@@ -216,13 +214,11 @@ def mean_split(
             left += weighted_y[entries[i]]
     more = n_missing if missing_left else 0
     last = n_known if n_missing > 0 and not missing_left else n_known - 1
-    if only > 0:
-        last = only
     best, n_left = -np.inf, 0
     for i in range(last):
         left += weighted_y[entries[i]]
         weight_left += weight[entries[i]]
-        if i + 1 == only or (only == 0 and (i + 1 == n_known or values[i + 1] > values[i] + EQUAL)):
+        if i + 1 == n_known or values[i + 1] > values[i] + EQUAL:
             size = i + 1 + more
             weight_right = total_weight - weight_left
             right = total - left

@@ -50,7 +50,6 @@ def read_limits(model: Any, n_samples: int, n_classes: int, weight: np.ndarray |
         # A split may seem to worsen the impurity by rounding.
         min_impurity_decrease=(float(model.min_impurity_decrease) - np.finfo(np.float64).eps) * total_weight,
         max_features=_n_features(model.max_features, model.n_features_in_),
-        random_thresholds=model.splitter == "random",
         signs=_signs(model, n_classes),
     )
 

@@ -5,7 +5,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from sklearn_dl.tree.kernel import EQUAL, GINI, NONE, inner, x_log_x
+from sklearn_dl.tree.kernel import EQUAL, GINI, NONE, inner, inner_reordered, x_log_x
 from sklearn_dl.tree.splits import class_score, keeps_order, mean_score
 
 
@@ -32,29 +32,52 @@ def fill_bins(codes, missing, entries, n_bits, target, room):
     """
     mask = np.uint32((1 << n_bits) - 1)
     counts, sums, seen = room.counts, room.sums, room.seen
-    for entry in entries:
-        row = entry >> n_bits
-        code = codes[row]
-        if counts[code] == 0:
-            seen[code >> np.uint8(6)] |= np.uint64(1) << np.uint64(code & np.uint8(63))
-        counts[code] += 1
-        if target.n_classes == 0:
-            sums[code, 0] += target.weight[row]
-            sums[code, 1] += target.weighted_y[row]
-        elif target.unweighted:
+    if target.n_classes > 0 and target.unweighted:
+        for entry in entries:
+            code = codes[entry >> n_bits]
+            seen[code] = 1
             sums[code, entry & mask] += 1.0
-        else:
-            sums[code, entry & mask] += target.weight[row]
+    else:
+        for entry in entries:
+            row = entry >> n_bits
+            code = codes[row]
+            seen[code] = 1
+            counts[code] += 1
+            if target.n_classes == 0:
+                sums[code, 0] += target.weight[row]
+                sums[code, 1] += target.weighted_y[row]
+            else:
+                sums[code, entry & mask] += target.weight[row]
+    n_present = _list_seen(seen, room.present)
+    if n_present > 0 and room.present[n_present - 1] == missing:
+        return n_present - 1, _n_rows(missing, target, room)
+    return n_present, 0
+
+
+@inner
+def _n_rows(code, target, room):
+    """Rows of a bin, which are only counted where they are not the sum of its weights."""
+    if target.n_classes == 0 or not target.unweighted:
+        return room.counts[code]
+    n = 0.0
+    for k in range(target.n_classes):
+        n += room.sums[code, k]
+    return np.int64(n)
+
+
+@inner
+def _list_seen(seen, present):
+    """List the bytes that are set, unset them, and return their number."""
+    words = seen.view(np.uint64)
     n_present = 0
-    for word in range(4):
-        bits = seen[word]
+    for i in range(len(words)):
+        bits = words[i]
         while bits != 0:
-            room.present[n_present] = 64 * word + np.int64(_trailing_zeros(bits))
+            present[n_present] = 8 * i + np.int64(_trailing_zeros(bits)) // 8
             n_present += 1
             bits &= bits - np.uint64(1)
-        seen[word] = 0
-    n_missing = counts[missing] if missing < len(counts) else 0
-    return n_present - (n_missing > 0), n_missing
+        words[i] = 0
+    return n_present
 
 
 @inner
@@ -83,57 +106,74 @@ def bin_split(node, j, present, n_missing, missing_left, bins, target, limits, r
     cut, after : int
         Last bin on the left and first on the right, NONE where only missing values are there.
     """
-    counts, sums, left = room.counts, room.sums, room.left
+    left, total = room.left, room.total
+    sign, min_leaf, min_weight = limits.signs[j], limits.min_samples_leaf, limits.min_weight_leaf
+    counted = target.n_classes == 0 or not target.unweighted
     n = node.stop - node.start
-    n_known_left, n_left = 0, n_missing if missing_left else 0
+    n_missing_left = n_missing if missing_left else 0
+    n_left = n_missing_left
     for k in range(len(left)):
-        left[k] = sums[bins.n_bins[j], k] if missing_left else 0.0
+        left[k] = room.sums[bins.n_bins[j], k] if missing_left else 0.0
     best, best_n_left, cut, after = -np.inf, 0, NONE, NONE
     n_cuts = len(present) if n_missing > 0 and not missing_left else len(present) - 1
     for i in range(n_cuts):
         code = present[i]
-        for k in range(len(left)):
-            left[k] += sums[code, k]
-        n_left += counts[code]
-        n_known_left += counts[code]
+        moved = room.sums[code]
+        if target.n_classes == 0:
+            left[0] += moved[0]
+            left[1] += moved[1]
+            weight, at_left, at_right = left[0], left[1], total[0] - left[1]
+        elif target.criterion == GINI:
+            weight, at_left, at_right = _move_squares(moved, left, total)
+        else:
+            weight, at_left, at_right = _move_logs(moved, left, total, target.logs)
+        n_left = n_left + room.counts[code] if counted else np.int64(weight)
         following = present[i + 1] if i + 1 < len(present) else NONE
         if following != NONE and bins.low[j, following] <= bins.high[j, code] + EQUAL:
             continue
-        if n_left < limits.min_samples_leaf or n - n_left < limits.min_samples_leaf:
+        if n_left < min_leaf or n - n_left < min_leaf:
             continue
-        score = _score(node, limits.signs[j], target, limits, left, room.total)
+        weight_right = node.weight - weight
+        if weight < min_weight or weight_right < min_weight:
+            continue
+        if sign != 0:
+            first_left = left[1] if target.n_classes == 0 else left[0]
+            first_right = total[0] - first_left
+            if not keeps_order(sign, node.lower, node.upper, first_left / weight, first_right / weight_right):
+                continue
+        if target.n_classes == 0:
+            score = mean_score(target.criterion, at_left, at_right, weight, weight_right)
+        else:
+            score = class_score(target.criterion, at_left, at_right, weight, weight_right)
         if score > best:
-            best, best_n_left, cut, after = score, n_known_left, code, following
+            best, best_n_left, cut, after = score, n_left - n_missing_left, code, following
     return best, best_n_left, cut, after
 
 
+@inner_reordered
+def _move_squares(moved, left, total):
+    """Move a bin's weights to the left; the weight there, and the sums of squared weights of both sides."""
+    weight = at_left = at_right = 0.0
+    for k in range(len(total)):
+        here = left[k] + moved[k]
+        left[k] = here
+        weight += here
+        at_left += here * here
+        at_right += (total[k] - here) * (total[k] - here)
+    return weight, at_left, at_right
+
+
 @inner
-def _score(node, sign, target, limits, left, total):
-    """Score of a split by the sums on its left; -inf where it is not allowed."""
-    if target.n_classes == 0:
-        weight_left, sum_left = left[0], left[1]
-        weight_right, sum_right = node.weight - weight_left, total[0] - sum_left
-        value_left, value_right = sum_left / weight_left, sum_right / weight_right
-        score = mean_score(target.criterion, sum_left, sum_right, weight_left, weight_right)
-    else:
-        weight_left = at_left = at_right = 0.0
-        for k in range(len(total)):
-            right = total[k] - left[k]
-            weight_left += left[k]
-            if target.criterion == GINI:
-                at_left += left[k] * left[k]
-                at_right += right * right
-            elif target.unweighted:
-                at_left += target.logs[int(left[k])]
-                at_right += target.logs[int(right)]
-            else:
-                at_left += x_log_x(left[k])
-                at_right += x_log_x(right)
-        weight_right = node.weight - weight_left
-        value_left, value_right = left[0] / weight_left, (total[0] - left[0]) / weight_right
-        score = class_score(target.criterion, at_left, at_right, weight_left, weight_right)
-    if weight_left < limits.min_weight_leaf or weight_right < limits.min_weight_leaf:
-        return -np.inf
-    if sign != 0 and not keeps_order(sign, node.lower, node.upper, value_left, value_right):
-        return -np.inf
-    return score
+def _move_logs(moved, left, total, logs):
+    """As :func:`_move_squares`, with ``x log x`` of the weights; `logs` has them where they are counts."""
+    weight = at_left = at_right = 0.0
+    for k in range(len(total)):
+        left[k] += moved[k]
+        weight += left[k]
+        if len(logs) > 0:
+            at_left += logs[int(left[k])]
+            at_right += logs[int(total[k] - left[k])]
+        else:
+            at_left += x_log_x(left[k])
+            at_right += x_log_x(total[k] - left[k])
+    return weight, at_left, at_right

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from sklearn_dl.tree.kernel import EQUAL, Bins, inner
+from sklearn_dl.tree.kernel import EQUAL, Bins
 
 MOST_BINS = 256
 _SAMPLE = 200_000  # rows whose quantiles bound the bins
@@ -11,15 +11,23 @@ _FEW_ROWS = 1_000  # rows that tell most continuous features from those of few v
 _BLOCK = 16  # columns that are transposed at a time
 
 
-def has_few_values(X: np.ndarray) -> bool:
-    """Whether no feature has more than 256 values; missing ones are not allowed then.
+def bin_values(X: np.ndarray) -> Bins | None:
+    """One bin for each value of every feature; None where some feature has more than 256 values.
 
-    Values that are too close to be split make no bins, so the answer is False where there are such.
+    None too where values are missing, or too close to be split.
     """
-    some = X[:_FEW_ROWS]
-    if any(len(np.unique(column)) > MOST_BINS for column in some.T):
-        return False
-    return all(_count_values(column, np.empty(MOST_BINS, np.float32)) > 0 for column in _columns(X))
+    if any(len(np.unique(column)) > MOST_BINS for column in X[:_FEW_ROWS].T):
+        return None
+    bins = _empty_bins(X)
+    for j, column in enumerate(_columns(X)):
+        n_values = bins.n_bins[j] = _number_values(column, bins.low[j], bins.codes[j])
+        values = bins.low[j, :n_values]
+        order = np.argsort(values)
+        values[:] = values[order]
+        if n_values == 0 or (values[1:] <= values[:-1] + EQUAL).any():
+            return None
+        bins.codes[j] = np.argsort(order).astype(np.uint8)[bins.codes[j]]
+    return bins._replace(high=bins.low)
 
 
 def bin_features(X: np.ndarray, max_bins: int, random_state: np.random.RandomState) -> Bins:
@@ -39,19 +47,26 @@ def bin_features(X: np.ndarray, max_bins: int, random_state: np.random.RandomSta
     bins : Bins
         One bin for each value of a feature that has at most `max_bins` of them.
     """
-    n_samples, n_features = X.shape
+    n_samples = X.shape[0]
     some = X if n_samples <= _SAMPLE else X[random_state.choice(n_samples, _SAMPLE, replace=False)]
-    codes = np.empty((n_features, n_samples), np.uint8)
-    n_bins = np.empty(n_features, np.int64)
-    low = np.full((n_features, MOST_BINS), np.inf, np.float32)
-    high = np.full((n_features, MOST_BINS), -np.inf, np.float32)
-    distinct = np.empty(max_bins, np.float32)
+    bins = _empty_bins(X)
     for j, (column, sample) in enumerate(zip(_columns(X), _columns(some), strict=True)):
-        n_distinct = _count_values(column, distinct)
-        tops = distinct[:n_distinct].copy() if n_distinct > 0 else _quantiles(sample, max_bins)
-        n_bins[j] = len(tops)
-        _assign(column, tops, codes[j], low[j], high[j])
-    return Bins(codes, n_bins, low, high)
+        tops = np.full(MOST_BINS, np.inf, np.float32)
+        known = _tops(sample, max_bins)
+        tops[: len(known)] = known
+        bins.n_bins[j] = len(known)
+        _assign(column, tops, len(known), bins.codes[j], bins.low[j], bins.high[j])
+    return bins
+
+
+def _empty_bins(X: np.ndarray) -> Bins:
+    n_samples, n_features = X.shape
+    return Bins(
+        np.empty((n_features, n_samples), np.uint8),
+        np.empty(n_features, np.int64),
+        np.full((n_features, MOST_BINS), np.inf, np.float32),
+        np.full((n_features, MOST_BINS), -np.inf, np.float32),
+    )
 
 
 def _columns(X):
@@ -60,62 +75,56 @@ def _columns(X):
         yield from np.ascontiguousarray(X[:, first : first + _BLOCK].T)
 
 
-def _quantiles(sample: np.ndarray, max_bins: int) -> np.ndarray:
-    """Largest values of bins that hold about equally many rows; the last one is infinite."""
+def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:
+    """Largest values of bins of one value each, or else of about equally many rows; the last one is infinite."""
     values = np.sort(sample[~np.isnan(sample)])
-    if len(values) == 0:
-        return np.array([np.inf], np.float32)
-    places = np.arange(1, max_bins) * len(values) // max_bins
-    tops = np.unique(values[places - 1])
-    return np.append(tops[tops < values[-1]], np.float32(np.inf))
+    first = np.flatnonzero(np.diff(values, prepend=np.float32(-np.inf)) > 0)
+    if len(first) > max_bins:
+        places = np.arange(1, max_bins) * len(values) // max_bins
+        tops = np.unique(values[places - 1])
+    else:
+        tops = values[first]
+    return np.append(tops[tops < values[-1:]], np.float32(np.inf))
 
 
 @njit(nogil=True, cache=True)
-def _count_values(column, distinct):
-    """Fill `distinct` with the sorted values; their number, or 0 where there are more or some are too close."""
+def _number_values(column, values, codes):
+    """Fill `values` with the distinct ones and `codes` with their places; their number, or 0 if too many or missing.
+
+    Values are told apart by a hash table of their bits.
+    """
     n = 0
-    last = np.float32(np.nan)
-    for x in column:
-        if x == last or np.isnan(x):
-            continue
-        last = x
-        place = _place(distinct, n, x)
-        if place < n and distinct[place] == x:
-            continue
-        if n == len(distinct):
-            return 0
-        for i in range(n, place, -1):
-            distinct[i] = distinct[i - 1]
-        distinct[place] = x
-        n += 1
-    for i in range(n - 1):
-        if distinct[i + 1] <= distinct[i] + EQUAL:
-            return 0
+    table = np.full(1024, -1, np.int64)
+    bits = column.view(np.uint32)
+    last, code = np.uint32(0), -1
+    for i in range(len(column)):
+        if code < 0 or bits[i] != last:
+            x = column[i] + np.float32(0)  # no negative zero
+            slot = (np.int64(np.float32(x).view(np.uint32)) * 2654435761 >> 22) & 1023
+            while table[slot] >= 0 and values[table[slot]] != x:
+                slot = (slot + 1) & 1023
+            if table[slot] < 0:
+                if n == len(values) or np.isnan(x):
+                    return 0
+                table[slot], values[n] = n, x
+                n += 1
+            last, code = bits[i], table[slot]
+        codes[i] = code
     return n
 
 
 @njit(nogil=True, cache=True)
-def _assign(column, tops, codes, low, high):
-    """Bin of each value, and the smallest and largest value of each bin."""
-    n_bins = len(tops)
-    last, code = np.float32(np.nan), 0
+def _assign(column, tops, n_bins, codes, low, high):
+    """Bin of each value, and the smallest and largest value of each bin; `tops` has 256 values."""
     for i in range(len(column)):
         x = column[i]
-        if x != last:
-            code = n_bins if np.isnan(x) else _place(tops, n_bins, x)
-            last = x
-        codes[i] = code
-        if code < n_bins:
+        code = 0
+        step = 128
+        while step > 0:
+            code += step * np.int64(tops[code + step - 1] < x)
+            step >>= 1
+        if np.isnan(x):
+            codes[i] = n_bins
+        else:
+            codes[i] = code
             low[code], high[code] = min(low[code], x), max(high[code], x)
-
-
-@inner
-def _place(tops, n, x):
-    """Index of the first of `n` sorted values that is not below `x`."""
-    start, size = 0, n
-    while size > 0:
-        half = size // 2
-        below = tops[start + half] < x
-        start += (half + 1) * below
-        size = (size - half - 1) * below + half * (1 - below)
-    return start

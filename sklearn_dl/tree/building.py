@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.tree._tree import TREE_LEAF, TREE_UNDEFINED, Tree
 
-from sklearn_dl.tree.binning import MOST_BINS, bin_features, has_few_values
+from sklearn_dl.tree.binning import bin_features, bin_values
 from sklearn_dl.tree.growing import grow
 from sklearn_dl.tree.kernel import ENTROPY, GINI, NODE, NONE, POISSON, SQUARED_ERROR, Bins, Limits, Rows, Target
 from sklearn_dl.tree.presort import presort
@@ -77,18 +77,20 @@ def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Row
     n_bits = max(problem.n_classes - 1, 0).bit_length()
     codes = problem.y.astype(np.uint32) if problem.n_classes > 0 else np.zeros(n_samples, np.uint32)
     has_missing = np.isnan(X).any(axis=0)
-    max_bins = problem.max_bins
-    if problem.splitter == "best" and n_samples >= _FEW_ROWS and not has_missing.any() and has_few_values(X):
-        max_bins = MOST_BINS
-    elif problem.splitter != "hist":
-        values = np.empty((n_features, n_samples), np.float32)
-        entries = np.empty((n_features, n_samples), np.uint32)
-        for first in range(0, n_features, _COLUMNS):
-            block = slice(first, first + _COLUMNS)
-            presort(np.ascontiguousarray(X[:, block].T), codes, n_bits, values[block], entries[block])
-        return Rows(values, entries, n_bits, has_missing), None
-    entries = (np.arange(n_samples, dtype=np.uint32) << np.uint32(n_bits) | codes)[None]
-    return Rows(np.empty((0, 0), np.float32), entries, n_bits, has_missing), bin_features(X, max_bins, random_state)
+    bins = None
+    if problem.splitter == "hist":
+        bins = bin_features(X, problem.max_bins, random_state)
+    elif n_samples >= _FEW_ROWS and not has_missing.any():
+        bins = bin_values(X)
+    if bins is not None:
+        entries = (np.arange(n_samples, dtype=np.uint32) << np.uint32(n_bits) | codes)[None]
+        return Rows(np.empty((0, 0), np.float32), entries, n_bits, has_missing), bins
+    values = np.empty((n_features, n_samples), np.float32)
+    entries = np.empty((n_features, n_samples), np.uint32)
+    for first in range(0, n_features, _COLUMNS):
+        block = slice(first, first + _COLUMNS)
+        presort(np.ascontiguousarray(X[:, block].T), codes, n_bits, values[block], entries[block])
+    return Rows(values, entries, n_bits, has_missing), None
 
 
 def _target(problem: Problem, mean: float) -> Target:

@@ -44,11 +44,13 @@ def grow(rows, bins, target, limits, seed, nodes, values):
     """
     n_samples, width, n_features = rows.entries.shape[1], values.shape[1], len(limits.signs)
     n_bins = 0 if bins is None else 256
+    # Loops over many classes run in vectors that leave no rest.
+    width = width if width <= 8 else (width + 15) // 16 * 16
     room = Room(
         np.empty((1 if limits.max_leaf_nodes > 0 else _LEVELS, n_features), np.int64),
         np.empty(n_features, np.int64), np.empty(width), np.empty(max(width, 2)), np.empty(width), np.zeros(n_samples, np.uint8),
         np.empty(n_samples, np.float32), np.empty(n_samples, np.uint32), np.zeros(n_bins, np.int64),
-        np.zeros((n_bins, max(target.n_classes, 2))), np.zeros(4, np.uint64), np.empty(n_bins, np.int64),
+        np.zeros((n_bins, max(width, 2))), np.zeros(n_bins, np.uint8), np.empty(n_bins, np.int64),
         np.full(1, seed, np.uint64),
     )  # fmt: skip
     room.active[0] = np.arange(n_features)

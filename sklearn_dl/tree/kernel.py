@@ -12,11 +12,21 @@ EQUAL = np.float32(1e-7)  # values no further apart are not split, as in scikit-
 GINI, ENTROPY, SQUARED_ERROR, POISSON = range(4)
 
 
-def inner(function: Callable[..., Any]) -> Any:
-    """Compile a function that only other kernels call: without its wrappers for Python, in half the time."""
+def inner(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a function that only other kernels call, and that allocates nothing.
+
+    Without wrappers for Python it compiles in half the time, and without reference counts, which are atomic,
+    small nodes are split four times as fast.
+    """
     return njit(
-        nogil=True, cache=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+        nogil=True, cache=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True,
+        **options,
+    )(function)  # fmt: skip
+
+
+def inner_reordered(function: Callable[..., Any]) -> Any:
+    """As :func:`inner`; sums may be reordered."""
+    return inner(function, fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 #: A node: its rows, its place in the tree, and how it divides.
@@ -101,7 +111,7 @@ class Room(NamedTuple):
     entries: np.ndarray
     counts: np.ndarray  #: (256,), rows of each bin; 0 between uses, as are the sums
     sums: np.ndarray  #: (256, n_classes): weights of each bin; (256, 2): weight and sum of targets
-    seen: np.ndarray  #: (4,), uint64: a bit for each bin that holds rows
+    seen: np.ndarray  #: (256,), uint8: 1 for bins that hold rows
     present: np.ndarray  #: (256,): the bins that hold rows
     random: np.ndarray  #: (1,), uint64: state of the random numbers
 

@@ -48,7 +48,7 @@ def _describe_classes(node, value, target, entries, n_bits, total):
     for k in range(len(total)):
         weight += total[k]
     impurity = 1.0 if target.criterion == GINI else 0.0
-    for k in range(len(total)):
+    for k in range(len(value)):
         value[k] = share = total[k] / weight
         impurity -= share * share if target.criterion == GINI else x_log_x(share) / np.log(2.0)
     node.weight, node.impurity = weight, max(impurity, 0.0)

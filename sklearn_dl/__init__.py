@@ -10,7 +10,7 @@ from sklearn_dl._config import config_context, get_config, set_config
 
 __version__ = "0.1.0.dev0"
 
-_FAMILIES = ("linear_model", "neighbors", "neural_network", "nn", "plotting", "testing")
+_FAMILIES = ("linear_model", "neighbors", "neural_network", "nn", "plotting", "testing", "tree")
 _FUNCTIONS = {"load": "sklearn_dl._base.persistence", "save": "sklearn_dl._base.persistence"}
 
 __all__ = ["__version__", "config_context", "get_config", "set_config", *_FAMILIES, *_FUNCTIONS]

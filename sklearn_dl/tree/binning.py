@@ -78,7 +78,7 @@ def _columns(X):
 def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:
     """Largest values of bins of one value each, or else of about equally many rows; the last one is infinite."""
     values = np.sort(sample[~np.isnan(sample)])
-    first = np.flatnonzero(np.diff(values, prepend=np.float32(-np.inf)) > 0)
+    first = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
     if len(first) > max_bins:
         places = np.arange(1, max_bins) * len(values) // max_bins
         tops = np.unique(values[places - 1])

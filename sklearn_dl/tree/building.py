@@ -7,7 +7,18 @@ from sklearn.tree._tree import TREE_LEAF, TREE_UNDEFINED, Tree
 
 from sklearn_dl.tree.binning import bin_features, bin_values
 from sklearn_dl.tree.growing import grow
-from sklearn_dl.tree.kernel import ENTROPY, GINI, NODE, NONE, POISSON, SQUARED_ERROR, Bins, Limits, Rows, Target
+from sklearn_dl.tree.kernel import (
+    ENTROPY,
+    GINI,
+    NODE,
+    NONE,
+    POISSON,
+    SQUARED_ERROR,
+    Bins,
+    Limits,
+    Rows,
+    Target,
+)
 from sklearn_dl.tree.presort import presort
 
 CRITERIA = {
@@ -52,8 +63,10 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
     tree : sklearn.tree._tree.Tree
         The nodes in scikit-learn's order.
     """
-    mean = problem.y.mean() if problem.criterion in ("squared_error", "friedman_mse") else 0.0
-    seed = random_state.randint(1, np.iinfo(np.int32).max)
+    # Sums of squares of targets far from 0 would cancel; the mean would drown the others in an outlier's rounding.
+    center = np.median(problem.y) if CRITERIA[problem.criterion] == SQUARED_ERROR else 0.0
+    # Spread over all 64 bits, which the first random numbers would else not reach.
+    seed = np.uint64(int(random_state.randint(1, np.iinfo(np.int32).max)) * 0x9E3779B97F4A7C15 % 2**64)
     n_samples, n_features = problem.X.shape
     capacity = 2 * n_samples - 1
     if limits.max_depth < 48:
@@ -63,8 +76,8 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
     nodes = np.empty(capacity, NODE)
     values = np.empty((capacity, max(1, problem.n_classes)))
     rows, bins = _arrange(problem, random_state)
-    n_nodes = grow(rows, bins, _target(problem, mean), limits, seed, nodes, values)
-    return _tree(nodes[:n_nodes], values[:n_nodes] + mean, n_features, max(1, problem.n_classes))
+    n_nodes = grow(rows, bins, _target(problem, center), limits, seed, nodes, values)
+    return _tree(nodes[:n_nodes], values[:n_nodes] + center, n_features, max(1, problem.n_classes))
 
 
 def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Rows, Bins | None]:
@@ -93,10 +106,10 @@ def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Row
     return Rows(values, entries, n_bits, has_missing), None
 
 
-def _target(problem: Problem, mean: float) -> Target:
+def _target(problem: Problem, center: float) -> Target:
     n_samples = len(problem.y)
     weight = np.ones(n_samples) if problem.weight is None else problem.weight
-    y = np.empty(0) if problem.n_classes > 0 else problem.y - mean
+    y = np.empty(0) if problem.n_classes > 0 else problem.y - center
     logs = np.empty(0)
     if CRITERIA[problem.criterion] == ENTROPY and problem.weight is None:
         counts = np.arange(n_samples + 1.0)

@@ -1,6 +1,5 @@
 """DecisionTreeClassifier and DecisionTreeRegressor: scikit-learn's trees, grown by kernels of our own."""
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -10,11 +9,12 @@ from scipy import sparse
 from sklearn import tree as scikit_learn
 from sklearn.tree._criterion import Criterion
 from sklearn.tree._splitter import Splitter
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_array, check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
-from sklearn_dl._base.arrays import on_host
+from sklearn_dl._base.arrays import is_tensor, to_host
+from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator, Interval, NonNegativeFloat, PositiveInt, RandomState, param
 from sklearn_dl.tree.building import CRITERIA, Problem, build_tree
 from sklearn_dl.tree.stopping import read_limits
@@ -29,7 +29,12 @@ AtLeastTwo = Annotated[int, Interval("an int of at least 2", low=2)]
 _MOST_ENTRIES = 1 << 31  # rows times classes that fit into an entry of the sorted table
 
 
-class TreeModel(Estimator):
+def _as_array(data: Any) -> Any:
+    """A tensor as an ndarray; anything else as it is."""
+    return to_host(data) if is_tensor(data) else data
+
+
+class TreeModel(FloatTableInput, Estimator):
     """Decision tree whose large fits run in our kernels, and all else in scikit-learn."""
 
     criterion: Any
@@ -66,7 +71,8 @@ class TreeModel(Estimator):
         default=None, doc="Leaves at most; the split that improves most is made first. None means any number."
     )
     min_impurity_decrease: NonNegativeFloat = param(
-        default=0.0, doc="What a split has to take from the impurity, weighted by the node's share of all rows."
+        default=0.0,
+        doc="What a split has to take from the impurity, weighted by the node's share of all rows.",
     )
     ccp_alpha: NonNegativeFloat = param(
         default=0.0, doc="Impurity a leaf has to be worth, or the tree is pruned. Larger makes smaller trees."
@@ -84,7 +90,10 @@ class TreeModel(Estimator):
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
         "tree_": ("Tree", "scikit-learn's table of nodes; see ``help(sklearn.tree._tree.Tree)``."),
         "n_features_in_": ("int", "Features of X."),
-        "feature_names_in_": ("ndarray of shape (n_features,)", "Names of the columns, if X was a data frame."),
+        "feature_names_in_": (
+            "ndarray of shape (n_features,)",
+            "Names of the columns, if X was a data frame.",
+        ),
         "n_outputs_": ("int", "Columns of y."),
         "max_features_": ("int", "Features a split looks at."),
         "feature_importances_": (
@@ -125,52 +134,69 @@ class TreeModel(Estimator):
                 FutureWarning,
                 stacklevel=2,
             )
-        X, y, sample_weight = on_host(X), on_host(y), on_host(sample_weight)
+        if check_input:
+            X, y = self._read(_as_array(X), _as_array(y))
         if self.splitter == "hist":
             self._require_dense_single_output(X, y)
-        if self._is_for_peer(X, y, sample_weight):
-            return self._fit_as_peer(X, y, sample_weight, check_input)
-        return self._fit_by_kernel(X, y, sample_weight, check_input)
+        weight = _as_array(sample_weight)
+        if weight is not None:
+            weight = _check_sample_weight(weight, X, dtype=np.float64)
+        # None means fresh random numbers; scikit-learn would move numpy's global ones.
+        seed = self.random_state
+        random_state = np.random.RandomState() if seed is None else check_random_state(seed)
+        if self._is_for_peer(X, y, weight):
+            return self._fit_as_peer(X, y, weight, random_state)
+        return self._fit_by_kernel(X, np.reshape(y, -1), weight, random_state)
 
-    def _is_for_peer(self, X: Any, y: Any, sample_weight: Any) -> bool:
+    def _read(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        name = type(self).__name__
+        X = self._read_X(X, reset=True, dtype=np.float32, accept_sparse="csc", ensure_all_finite="allow-nan")
+        if y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if y.shape[0] != X.shape[0]:
+            raise ValueError(
+                f"{name}: X and y must have equally many rows. "
+                f"Number of labels={len(y)} does not match number of samples={X.shape[0]}."
+            )
+        return X, y
+
+    def _is_for_peer(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> bool:
         """Whether scikit-learn's builder is the one that can, or is not slower."""
-        if self.splitter not in ("best", "hist") or self.criterion not in CRITERIA:
-            return True
-        if sparse.issparse(X) or y is None or (np.ndim(y) == 2 and np.shape(y)[1] != 1):
-            return True
-        if sample_weight is not None and (np.ndim(sample_weight) != 1 or not np.all(np.asarray(sample_weight) >= 0)):
-            return True
-        return len(np.shape(X)) != 2 or math.prod(np.shape(X)) < _SMALL
+        return (
+            X.shape[0] * X.shape[1] < _SMALL
+            or self.splitter not in ("best", "hist")
+            or self.criterion not in CRITERIA
+            or sparse.issparse(X)
+            or y.size != X.shape[0]
+            or (weight is not None and (weight.min() < 0 or weight.max() == 0))
+        )
 
-    def _fit_as_peer(self, X: Any, y: Any, sample_weight: Any, check_input: bool) -> Self:
+    def _fit_as_peer(
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, random_state: np.random.RandomState
+    ) -> Self:
         """Let scikit-learn's estimator fit, and take over what it has learnt."""
         params = {name: getattr(self, name) for name in self._peer().get_params()}
+        params["random_state"] = random_state
         if params["splitter"] == "hist":
             params["splitter"] = "best"
         if params["criterion"] == "friedman_mse":
             params["criterion"] = "squared_error"
-        peer = self._peer(**params).fit(X, y, sample_weight, check_input)
-        vars(self).pop("feature_names_in_", None)
-        vars(self).update({name: value for name, value in vars(peer).items() if name not in params})
+        peer = self._peer(**params).fit(X, y, weight)
+        vars(self).update({name: value for name, value in vars(peer).items() if name.endswith("_")})
         return self
 
-    def _fit_by_kernel(self, X: Any, y: Any, sample_weight: Any, check_input: bool) -> Self:
-        random_state = check_random_state(self.random_state)
-        if check_input:
-            how_X = {"dtype": np.float32, "ensure_all_finite": "allow-nan"}
-            how_y = {"ensure_2d": False, "dtype": None}
-            X, y = validate_data(self, X, y, validate_separately=(how_X, how_y))
-        self.n_features_in_, self.n_outputs_ = X.shape[1], 1
-        y = np.reshape(y, -1)
-        if len(y) != len(X):
-            raise ValueError(
-                f"{type(self).__name__}: X and y must have equally many rows. "
-                f"Number of labels={len(y)} does not match number of samples={len(X)}."
-            )
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
-        y, n_classes, weight = self._read_target(y, weight)
+    def _fit_by_kernel(
+        self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, random_state: np.random.RandomState
+    ) -> Self:
+        labels = y
+        y, n_classes, total = self._read_target(y, weight)
         if len(X) * max(n_classes, 1) >= _MOST_ENTRIES:
-            return self._fit_as_peer(X, y, weight, check_input=False)
+            return self._fit_as_peer(X, labels, weight, random_state)
+        weight = total
+        self.n_features_in_, self.n_outputs_ = X.shape[1], 1
         limits = read_limits(self, len(X), n_classes, weight)
         self.max_features_ = limits.max_features
         if weight is not None and not weight.all():
@@ -180,13 +206,17 @@ class TreeModel(Estimator):
         self._prune_tree()
         return self
 
-    def _read_target(self, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, int, np.ndarray | None]:
+    def _read_target(
+        self, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, int, np.ndarray | None]:
         """Class indices or real targets, the number of classes or 0, and the weights of the rows."""
         raise NotImplementedError
 
     def _require_dense_single_output(self, X: Any, y: Any) -> None:
         if sparse.issparse(X):
-            raise ValueError(f'{type(self).__name__}: splitter="hist" takes no sparse X. Use "best", or X.toarray().')
+            raise ValueError(
+                f'{type(self).__name__}: splitter="hist" takes no sparse X. Use "best", or X.toarray().'
+            )
         if np.ndim(y) == 2 and np.shape(y)[1] > 1:
             raise ValueError(
                 f'{type(self).__name__}: splitter="hist" predicts one output; y has shape {np.shape(y)}. '
@@ -198,7 +228,7 @@ class TreeModel(Estimator):
             )
 
     def _validate_X_predict(self, X: Any, check_input: bool) -> Any:
-        return super()._validate_X_predict(on_host(X), check_input)  # type: ignore[misc]
+        return super()._validate_X_predict(_as_array(X), check_input)  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -258,7 +288,9 @@ class DecisionTreeClassifier(TreeModel, scikit_learn.DecisionTreeClassifier):
         "n_classes_": ("int", "Number of classes; a list of them for several outputs."),
     }
 
-    def _read_target(self, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, int, np.ndarray | None]:
+    def _read_target(
+        self, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, int, np.ndarray | None]:
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.n_classes_ = np.intp(len(self.classes_))
@@ -302,7 +334,9 @@ class DecisionTreeRegressor(TreeModel, scikit_learn.DecisionTreeRegressor):
 
     _peer = scikit_learn.DecisionTreeRegressor
 
-    def _read_target(self, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, int, np.ndarray | None]:
+    def _read_target(
+        self, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, int, np.ndarray | None]:
         y = np.ascontiguousarray(y, dtype=np.float64)
         if self.criterion == "poisson" and y.min() < 0:
             raise ValueError(

@@ -61,7 +61,9 @@ def _split_sorted(node, j, best, rows, target, limits, room):
     n_missing = len(values) - n_known
     if n_known == 0 or (n_missing == 0 and values[n_known - 1] <= values[0] + EQUAL):
         return False, best
-    score, n_left = _scan(node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, False, room)
+    score, n_left = _scan(
+        node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, False, room
+    )
     missing_left = False
     if n_missing > 0:
         other, other_n_left = _scan(
@@ -116,9 +118,7 @@ def _split_binned(node, j, best, rows, bins, target, limits, room):
     entries = rows.entries[0, node.start : node.stop]
     n_present, n_missing = fill_bins(bins.codes[j], bins.n_bins[j], entries, rows.n_bits, target, room)
     present = room.present[:n_present]
-    varies = n_present > 0 and (
-        n_missing > 0 or bins.high[j, present[-1]] > bins.low[j, present[0]] + EQUAL
-    )
+    varies = n_present > 0 and (n_missing > 0 or bins.high[j, present[-1]] > bins.low[j, present[0]] + EQUAL)
     for missing_left in range(0 if not varies else 2 if n_missing > 0 else 1):
         score, n_left, cut, after = bin_split(
             node, j, present, n_missing, missing_left > 0, bins, target, limits, room

@@ -30,7 +30,7 @@ def grow(rows, bins, target, limits, seed, nodes, values):
         Classes or real values.
     limits : Limits
         When to stop.
-    seed : int
+    seed : uint64
         Above 0; decides between equal splits, and everything that is random.
     nodes : ndarray of NODE
         Room for as many as there can be. Filled.
@@ -51,7 +51,7 @@ def grow(rows, bins, target, limits, seed, nodes, values):
         np.empty(n_features, np.int64), np.empty(width), np.empty(max(width, 2)), np.empty(width), np.zeros(n_samples, np.uint8),
         np.empty(n_samples, np.float32), np.empty(n_samples, np.uint32), np.zeros(n_bins, np.int64),
         np.zeros((n_bins, max(width, 2))), np.zeros(n_bins, np.uint8), np.empty(n_bins, np.int64),
-        np.full(1, seed, np.uint64),
+        np.array([seed]),
     )  # fmt: skip
     room.active[0] = np.arange(n_features)
     root = nodes[0]

@@ -63,7 +63,11 @@ def _n_features(limit: Any, n_features: int) -> int:
         return n_features
     if isinstance(limit, Integral):
         return int(limit)
-    share = {"sqrt": math.sqrt, "log2": math.log2}[limit](n_features) if isinstance(limit, str) else limit * n_features
+    share = (
+        {"sqrt": math.sqrt, "log2": math.log2}[limit](n_features)
+        if isinstance(limit, str)
+        else limit * n_features
+    )
     return max(1, int(share))
 
 

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from side_by_side import Job, compare, pin_threads, print_table, write_results
+from side_by_side import Job, compare, pin_threads, print_table, read_results, write_results
 
 OURS = "sklearn_dl"
 TIMES = ("job", "cpu_s", "wall_s", "ratio")
@@ -59,17 +59,20 @@ class Case:
 
 
 def run(name: str, description: str, cases: Mapping[str, Case], packages: tuple[str, ...]) -> None:
-    """Measure the cases that the command line asks for; write a full run to results/`name`.json."""
+    """Measure the cases that the command line asks for; all but quick ones go to results/`name`.json."""
     options = _command_line(description, cases)
     results: dict[str, Any] = {}
+    kept = read_results(name, cases) if options.cases else {}
     for key in options.cases or cases:
         try:
             results[key] = _measure(cases[key], options)
-        except (UnavailableError, AttributeError) as reason:
+        except UnavailableError as reason:
             print(f"\n{cases[key].title}: skipped, {reason}", flush=True)
             results[key] = {"title": cases[key].title, "skipped": str(reason)}
-        if not (options.cases or options.quick):
-            write_results(name, results, packages)  # after each case: a run that is cut short keeps its part
+        if not options.quick:  # after each case: a run that is cut short keeps its part
+            write_results(
+                name, {key: (kept | results)[key] for key in cases if key in kept | results}, packages
+            )
     summary = [line for result in results.values() for line in _summary(result)]
     if summary:
         print_table("Targets: how many times faster ours is", summary)
@@ -81,7 +84,9 @@ def _command_line(description: str, cases: Mapping[str, Case]) -> argparse.Names
         epilog="cases: " + ", ".join(cases),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("cases", nargs="*", metavar="case", help="measure only these, and write nothing")
+    parser.add_argument(
+        "cases", nargs="*", metavar="case", help="measure only these, and keep the results of others"
+    )
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="thread counts")
     parser.add_argument("--rounds", type=int, default=None, help="runs of each job; the case's own if None")
     parser.add_argument("--quick", action="store_true", help="fewer rows, one round, one thread")
@@ -132,7 +137,7 @@ def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) 
 
 
 def _compare_memory(case: Case, names: list[str], share: float, n_threads: int) -> list[dict[str, Any]]:
-    # Without this, malloc keeps what the warm-up frees, and the job would find its memory there.
+    # Without this, malloc keeps what the first run frees, and the second would find its memory there.
     os.environ["MALLOC_MMAP_THRESHOLD_"] = str(2**16)
     extra = {}
     for name in names:
@@ -152,8 +157,8 @@ def _compare_memory(case: Case, names: list[str], share: float, n_threads: int) 
 def peak_extra_mb(case: Case, name: str, share: float) -> float:
     """Memory of one job at its peak, in MB above the state with the data made and the libraries loaded."""
     warnings.simplefilter("ignore")
-    case.jobs(case.make(share=share / 10))[name]()
     job = case.jobs(case.make(share=share))[name]
+    job()  # loads and compiles
     gc.collect()
     PEAK_RESET.write_text("5")  # the peak counts from here
     before = _resident_mb("VmRSS")

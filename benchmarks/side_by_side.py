@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -87,6 +87,13 @@ def write_results(name: str, results: dict[str, Any], packages: tuple[str, ...])
     strict = json.loads(text, parse_constant=lambda number: None)  # JSON knows no NaN
     path.write_text(json.dumps(strict, indent=1) + "\n")
     print(f"\nwritten to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+
+
+def read_results(name: str, keys: Iterable[str]) -> dict[str, Any]:
+    """Results under these keys that an earlier run has written as benchmarks/results/`name`.json."""
+    path = RESULTS / f"{name}.json"
+    written = json.loads(path.read_text())["results"] if path.exists() else {}
+    return {key: written[key] for key in keys if key in written}
 
 
 def _text(value: Any) -> str:

@@ -99,7 +99,10 @@ def read_float_targets(y: Any, X: Array, owner: str, *, multi_output: bool = Tru
         if not bool(namespace(y).isfinite(y).all()):
             raise ValueError(f"{owner}: Input y contains NaN or infinity.")
     else:
-        y = check_array(y, dtype=X.dtype, ensure_2d=False, input_name="y", force_writeable=False)
+        try:
+            y = check_array(y, dtype=X.dtype, ensure_2d=False, input_name="y", force_writeable=False)
+        except ValueError as error:
+            raise ValueError(f"{owner}: {error}") from error
     if not multi_output and y.ndim == 2:
         y = y.reshape(-1) if is_tensor(y) and y.shape[1] == 1 else column_or_1d(y, warn=True)
     require_equal_length(X, y, owner)

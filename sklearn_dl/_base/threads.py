@@ -1,9 +1,11 @@
 """Threads for kernels that release the interpreter's lock, and for blocks of BLAS calls."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from threading import Lock
+from typing import TypeVar
 
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import ThreadpoolController
@@ -41,9 +43,24 @@ def map_blocks(
         return list(pool.map(function, blocks))
 
 
-def single_threaded_blas() -> Any:
-    """Context in which BLAS uses one thread."""
-    return _controller().limit(limits=1, user_api="blas")
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Context in which BLAS uses one thread; it changes nothing while another such context is open.
+
+    The setting belongs to the process. Were two threads to restore what they found, the second could find
+    what the first had set, and leave it behind for good.
+    """
+    if not _limiting.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limiting.release()
+
+
+_limiting = Lock()
 
 
 @cache

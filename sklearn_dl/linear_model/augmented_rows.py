@@ -5,11 +5,13 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import solve_triangular
 
-from sklearn_dl._base.arrays import Array, move_like, namespace, to_host
+from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 
 _BLOCK_BYTES = 1 << 19  # a block and its product stay in the cache
 _SAMPLED_FROM = 20_000  # rows, and 100 a column, from which a fit of every tenth is worth its time
+_INDEPENDENT = 1e-6  # of a row's squared norm that the rows before it must leave
 _DENSE_FRACTION = 0.1  # of nonzeros in CSR rows, above which a dense product is faster
 
 
@@ -150,18 +152,35 @@ class RowSpan:
     """
 
     def __init__(self, X: Array):
+        self._basis: tuple[Array, ...]
+        if not is_tensor(X) and self._factor_inner_products(X):
+            return
         if sparse.issparse(X):
             values, vectors = np.linalg.eigh((X @ X.T).toarray())
             kept = values > max(X.shape) * np.finfo(float).eps * values[-1]
             root = np.sqrt(values[kept])
             self.X = vectors[:, kept] * root
-            self._basis: tuple[Array, ...] = (X.T, vectors[:, kept] / root)
+            self._basis = (X.T, vectors[:, kept] / root)
         else:
             basis, triangle = namespace(X).linalg.qr(X.T)
             left, values, right = namespace(X).linalg.svd(triangle)
             kept = values > max(X.shape) * np.finfo(float).eps * values[0]
             self.X = right[kept].T * values[kept]
             self._basis = (basis, left[:, kept])
+
+    def _factor_inner_products(self, X: Array) -> bool:
+        """Take the Cholesky factor of ``X @ X.T`` as X, if the rows are independent beyond all rounding."""
+        inner = X @ X.T
+        inner = inner.toarray() if sparse.issparse(inner) else inner
+        try:
+            self.X = np.linalg.cholesky(inner)
+        except np.linalg.LinAlgError:
+            return False
+        if (np.diag(self.X) ** 2 < _INDEPENDENT * np.diag(inner)).any():
+            return False
+        inverse = solve_triangular(self.X, np.eye(len(self.X)), lower=True, check_finite=False)
+        self._basis = (X.T, inverse.T)
+        return True
 
     def expand(self, coef: np.ndarray) -> np.ndarray:
         """Coefficients of the columns of X from those of the coordinates."""

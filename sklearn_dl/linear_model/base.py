@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
+from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, on_host, to_host
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator
 from sklearn_dl._base.targets import (
@@ -39,7 +39,7 @@ class LinearModel(FloatTableInput, Estimator, ABC):
         if is_tensor(X):
             dense = coef.toarray() if sparse.issparse(coef) else coef
             coef, intercept = move_like(dense, X), move_like(intercept, X)
-        scores = X @ coef.T
+        scores = X @ (coef.T if coef.ndim > 1 else coef)
         return (scores.toarray() if sparse.issparse(scores) else scores) + intercept
 
     def _read_weight(self, sample_weight: Any, X: Array, *, non_negative: bool = False) -> Array | None:
@@ -47,12 +47,12 @@ class LinearModel(FloatTableInput, Estimator, ABC):
         if sample_weight is None:
             return None
         if not is_tensor(X):
-            return _check_sample_weight(
-                to_host(sample_weight) if is_tensor(sample_weight) else sample_weight,
-                X,
-                dtype=X.dtype,
-                ensure_non_negative=non_negative,
-            )
+            try:
+                return _check_sample_weight(
+                    on_host(sample_weight), X, dtype=X.dtype, ensure_non_negative=non_negative
+                )
+            except ValueError as error:
+                raise ValueError(f"{type(self).__name__}: {error}") from error
         if np.ndim(sample_weight) == 0:
             return namespace(X).full((X.shape[0],), float(sample_weight), dtype=X.dtype, device=X.device)
         weight = move_like(sample_weight, X)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows
-from sklearn_dl.linear_model.row_kernels import FAST, add_row, row_arrays, row_dot
+from sklearn_dl.linear_model.row_kernels import FAST, add_row, row_arrays, row_dots
 
 
 def crammer_singer_fit(
@@ -85,8 +85,9 @@ def _visit_rows(rows, codes, cost, norms, order, W, seed, tol, max_iter):
             order[k], order[other] = order[other], order[k]
             i = order[k]
             y = codes[i]
-            for m in range(n_classes):
-                slopes[m] = row_dot(rows, i, W[m]) + (m != y)
+            row_dots(rows, i, W, slopes)
+            slopes += 1
+            slopes[y] -= 1
             violation = _violation(slopes, dual[i], y, cost[i])
             if violation < -slack_that_shrinks:
                 n_active -= 1

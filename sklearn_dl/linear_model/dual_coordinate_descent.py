@@ -37,8 +37,8 @@ def dual_coordinate_descent(
     seed : int
         Seed of the order.
     tol : float, default=1e-4
-        Passes end when no score misses what the dual variable asks by more than `tol` times the most that
-        one did in the first pass.
+        Passes end when no score misses what the dual variable asks by more than `tol` times the largest
+        distance of 0 from an interval.
     max_iter : int, default=1000
         Passes at most.
     on_step : callable, default=None
@@ -59,7 +59,10 @@ def dual_coordinate_descent(
     low = np.where(np.isfinite(upper), -cost, 0.0)
     high = np.where(np.isfinite(lower), cost, 0.0)
     w = np.zeros(rows.n_columns)
-    n_iter = _descend(row_arrays(rows), lower, upper, low, high, rows.squared_norms(), w, seed, tol, max_iter)
+    allowed = tol * max(lower.max(initial=0.0), -upper.min(initial=0.0))
+    n_iter = _descend(
+        row_arrays(rows), lower, upper, low, high, rows.squared_norms(), w, seed, allowed, max_iter
+    )
     if on_step is not None:
         scores = rows.dot(w)
         distance = np.abs(scores - np.clip(scores, lower, upper))
@@ -68,13 +71,13 @@ def dual_coordinate_descent(
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _descend(rows, lower, upper, low, high, norms, w, seed, tol, max_iter):
+def _descend(rows, lower, upper, low, high, norms, w, seed, allowed, max_iter):
     """Passes until the end, w changed in place; returns their number."""
     np.random.seed(seed)
     dual = np.zeros(len(lower))
     order = np.arange(len(lower))
     n_active = len(order)
-    slack_that_shrinks, first_violation = np.inf, 0.0
+    slack_that_shrinks = np.inf
     for n_iter in range(max_iter):
         largest = 0.0
         k = 0
@@ -98,8 +101,7 @@ def _descend(rows, lower, upper, low, high, norms, w, seed, tol, max_iter):
                 dual[i] = _best(old, score, lower[i], upper[i], low[i], high[i], norms[i])
                 add_row(rows, i, dual[i] - old, w)
             k += 1
-        first_violation = max(first_violation, largest) if n_iter == 0 else first_violation
-        if largest <= tol * first_violation:
+        if largest <= allowed:
             if n_active == len(order):
                 return n_iter + 1
             n_active, slack_that_shrinks = len(order), np.inf

@@ -107,6 +107,11 @@ class _ElasticNetModel(LinearRegressorModel):
         )
         start = np.zeros((len(problems), n_features))
         if self.warm_start and hasattr(self, "coef_"):
+            if np.shape(self.coef_)[-1] != n_features:
+                raise ValueError(
+                    f"{type(self).__name__}: with warm_start, X must have the features of the last fit, "
+                    f"{np.shape(self.coef_)[-1]}; it has {n_features}. Fit without warm_start, or a clone."
+                )
             start[:] = self.coef_
         strength = self.alpha * n_samples
         penalty = Penalty(strength * self.l1_ratio, strength * (1 - self.l1_ratio), self.positive)

@@ -89,7 +89,9 @@ class GramSubproblem(Subproblem):
             slope = self.state[used] - l1 * np.sign(w) - l2 * w
             step = _newton_step(rows[:, used], slope, l2)
             bending = float(step @ (rows[:, used] @ step)) + l2 * float(step @ step)
-            length = float(slope @ step) / bending if bending > 0 else np.inf
+            # Below its own rounding, the bending is that of a flat direction.
+            rounding = 1e-12 * float(np.abs(step) @ np.sqrt(self.gram.diagonal()[used])) ** 2
+            length = float(slope @ step) / bending if bending > rounding else np.inf
             with np.errstate(divide="ignore", invalid="ignore"):
                 ends = np.where((w * step < 0) & (not free), -w / step, np.inf)
             first = int(np.argmin(ends))

@@ -37,7 +37,7 @@ class HuberRegressor(LinearRegressorModel):
     >>> import numpy as np
     >>> from sklearn_dl.linear_model import HuberRegressor
     >>> X = np.arange(10.0)[:, None]
-    >>> y = 2 * X[:, 0] + np.sin(X[:, 0])
+    >>> y = 2 * X[:, 0] + np.tile([0.1, -0.1], 5)
     >>> y[9] = 1000
     >>> HuberRegressor().fit(X, y).coef_.round(1)
     array([2.])
@@ -67,6 +67,11 @@ class HuberRegressor(LinearRegressorModel):
         "intercept_": ("float", "Intercept."),
         "scale_": ("float", "Scale of the residuals of the inliers."),
         "n_iter_": ("int", "Iterations."),
+        "n_features_in_": ("int", "Number of features seen in ``fit``."),
+        "feature_names_in_": (
+            "ndarray of shape (`n_features_in_`,)",
+            "Names of the features; only if X is a data frame whose column names are all strings.",
+        ),
         "outliers_": (
             "ndarray or tensor of shape (n_samples,)",
             "Whether the residual of a row of ``fit`` is beyond `epsilon` scales; bool, of X's kind.",

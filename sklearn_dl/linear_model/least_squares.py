@@ -165,8 +165,9 @@ def fitted_arrays(
 ) -> tuple[np.ndarray, Any]:
     """``coef_`` (n_targets, n_features) and ``intercept_``, in y's dtype; without targets' axis for 1-d y."""
     dtype = to_host(y[:0]).dtype
+    coef = coef.astype(dtype)  # first, so that the intercept makes up for what rounding does at the mean
     intercept: Any = 0.0
     if fit_intercept:
         intercept = (target_mean - mean @ coef).astype(dtype)
         intercept = intercept[0] if y.ndim == 1 else intercept
-    return (coef[:, 0] if y.ndim == 1 else coef.T).astype(dtype), intercept
+    return (coef[:, 0] if y.ndim == 1 else coef.T.copy()), intercept

@@ -79,7 +79,7 @@ class LinearRegression(LinearRegressorModel):
             "the largest may be rounding. Not for sparse X or `positive`.",
         ),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Names of the columns, if X had some."),
     }  # fmt: skip
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

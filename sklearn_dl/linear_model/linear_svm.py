@@ -207,6 +207,11 @@ class LinearSVC(_LinearSVM, LinearClassifierModel):
             "Intercepts; the float 0.0 without `fit_intercept`.",
         ),
         "n_iter_": ("int", "Iterations of the solver, the most over the classes."),
+        "n_features_in_": ("int", "Number of features seen in ``fit``."),
+        "feature_names_in_": (
+            "ndarray of shape (`n_features_in_`,)",
+            "Names of the features; only if X is a data frame whose column names are all strings.",
+        ),
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -320,6 +325,11 @@ class LinearSVR(_LinearSVM, LinearRegressorModel):
         "coef_": ("ndarray of shape (n_features,)", "Coefficients."),
         "intercept_": ("ndarray of shape (1,)", "Intercept; the float 0.0 without `fit_intercept`."),
         "n_iter_": ("int", "Iterations of the solver."),
+        "n_features_in_": ("int", "Number of features seen in ``fit``."),
+        "feature_names_in_": (
+            "ndarray of shape (`n_features_in_`,)",
+            "Names of the features; only if X is a data frame whose column names are all strings.",
+        ),
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -12,11 +12,13 @@ from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl.linear_model.gram_kernels import shifted_products
 from sklearn_dl.linear_model.sparse_logistic_kernels import sum_logistic_losses
 
-_BLOCK_BYTES = 1 << 19  # of X in one block: half of a common L2 cache
+_BLOCK_BYTES = 1 << 22  # of X in one block, small beside a shared cache
 _COMPILED_NNZ = 1 << 18  # entries of CSR from which on compiled passes repay the time to load them
 _TENSOR_BLOCK_BYTES = 1 << 26  # a device wants large products
+_FUSED_WORK = 2e7  # multiplications from which on a compiled Gram matrix repays the time to load it
 
 
 class LogisticLoss:
@@ -69,10 +71,16 @@ class LogisticLoss:
         self.shape = (1 if n_classes == 2 else n_classes, self.n_features + fit_intercept)
         self.eps = float(np.finfo(np.float64).eps if X.dtype == self.xp.float64 else np.finfo(np.float32).eps)
         self.groups = _grouped_rows(X)
+        self._last: tuple[np.ndarray, float, np.ndarray] | None = None
         self.is_compiled = sparse.issparse(X) and n_classes == 2 and X.nnz >= _COMPILED_NNZ
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
-        """Loss and its gradient at the flat parameters."""
+        """Loss and its gradient at the flat parameters; those of the last call are kept."""
+        if self._last is None or not np.array_equal(self._last[0], flat):
+            self._last = (flat.copy(), *self._evaluate(flat))
+        return self._last[1:]
+
+    def _evaluate(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         coef, offset = self._split(flat)
         parts = map_blocks(lambda rows: self._sum_over(rows, coef, offset), self.groups)
         parameters = flat.reshape(self.shape)
@@ -86,10 +94,13 @@ class LogisticLoss:
             gradient[:, -1] += slopes
         return loss, gradient.ravel()
 
-    def probabilities(self, flat: np.ndarray, rows: slice = slice(None)) -> Array:
+    def scores(self, flat: np.ndarray) -> Array:
+        """Linear predictor of all rows: (n_samples,) for two classes, else (n_classes, n_samples)."""
+        return self._scores(self.X, *self._on_device(*self._split(flat)))
+
+    def probabilities(self, flat: np.ndarray) -> Array:
         """Of shape (n_samples,), of the second class, for two classes; else (n_classes, n_samples)."""
-        scores = self._scores(self.X[rows], *self._on_device(*self._split(flat)))
-        xp = self.xp
+        scores, xp = self.scores(flat), self.xp
         if self.n_classes == 2:
             small = xp.exp(-xp.abs(scores))
             return xp.where(scores > 0, 1.0, small) / (1 + small)
@@ -106,6 +117,9 @@ class LogisticLoss:
         """
         if sparse.issparse(self.X):
             return self._sparse_gram(curvature)
+        is_long = self.n_samples * self.n_features**2 >= _FUSED_WORK
+        if is_long and not is_tensor(self.X) and (self.X.flags.c_contiguous or self.X.flags.f_contiguous):
+            return self._fused_gram(curvature)
         size = self.n_features + self.fit_intercept
         center = move_like(self.center, self.X)
         result = np.zeros((size, size))
@@ -167,7 +181,7 @@ class LogisticLoss:
         float64 = self.xp.float64
         for rows in group:
             X = self.X[rows] if (rows.start, rows.stop) != (0, self.n_samples) else self.X
-            losses, residual = self._losses(self._scores(X, *on_device), self.codes[rows])
+            losses, residual = self.losses_at(self._scores(X, *on_device), self.codes[rows])
             if self.weight is not None:
                 losses *= self.weight[rows]
                 residual *= self.weight[rows]
@@ -197,7 +211,7 @@ class LogisticLoss:
             loss, slope = loss + sums[0], slope + sums[1]
         return loss, features, np.array([slope])
 
-    def _losses(self, scores: Array, codes: Array) -> tuple[Array, Array]:
+    def losses_at(self, scores: Array, codes: Array) -> tuple[Array, Array]:
         """Loss of each row and its derivative by the scores."""
         xp = self.xp
         if self.n_classes == 2:
@@ -220,6 +234,26 @@ class LogisticLoss:
         odds[codes, columns] -= 1
         return xp.log(sums) - own, odds
 
+    def _fused_gram(self, curvature: np.ndarray) -> np.ndarray:
+        by_columns = not self.X.flags.c_contiguous
+        # Read-only, as for least squares: the kernel is compiled once for both.
+        rows, targets, root = (
+            _read_only(array)
+            for array in (
+                self.X.T if by_columns else self.X,
+                np.empty((self.n_samples, 0)),
+                np.sqrt(curvature, dtype=np.float64),
+            )
+        )
+        bounds = np.linspace(0, self.n_samples, len(self.groups) + 1).astype(int).tolist()
+        parts = map_blocks(
+            lambda span: shifted_products(rows, by_columns, targets, root, self.center, *span),
+            list(pairwise(bounds)),
+        )
+        size = self.n_features + self.fit_intercept
+        upper = np.triu(np.sum(parts, 0)[:size, :size])
+        return (upper + np.triu(upper, 1).T) / self.total
+
     def _sparse_gram(self, curvature: np.ndarray) -> np.ndarray:
         scaled = self.X.multiply(curvature[:, None]).tocsr()
         product = (scaled.T @ self.X).toarray()
@@ -227,6 +261,12 @@ class LogisticLoss:
             return product / self.total
         sums = np.asarray(scaled.sum(0)).ravel()
         return np.block([[product, sums[:, None]], [sums, np.float64(curvature.sum())]]) / self.total
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _grouped_rows(X: Array) -> list[list[slice]]:

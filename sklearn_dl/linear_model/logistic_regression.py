@@ -17,10 +17,12 @@ from sklearn_dl._base.params import (
     RandomState,
     param,
 )
+from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, StepTasks, with_callbacks
 from sklearn_dl.linear_model.base import LinearClassifierModel
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.logistic_newton import minimize_logistic
-from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum
+from sklearn_dl.linear_model.logistic_options import NOT_CONVERGED, Penalty, check_liblinear, penalty_of
+from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum, OnStep
 from sklearn_dl.linear_model.proximal_newton import minimize_l1_logistic
 
 
@@ -33,15 +35,9 @@ class _PositiveOrInfinite(Interval):
 
 _ANY_PENALTY = Annotated[float, _PositiveOrInfinite("a float above 0 or inf")]
 _CENTER_ROWS = 4096
-_NOT_CONVERGED = {
-    "liblinear": "Liblinear failed to converge, increase the number of iterations.",
-    "newton-cholesky": "Newton solver did not converge after {n_iter} iterations.",
-    "sag": "The max_iter was reached which means the coef_ did not converge.",
-    "saga": "The max_iter was reached which means the coef_ did not converge.",
-}
 
 
-class LogisticRegression(LinearClassifierModel):
+class LogisticRegression(CallbackSupportMixin, LinearClassifierModel):
     """Logistic regression, multinomial for three and more classes.
 
     Minimises ``C * sum_i loss_i + (1 - l1_ratio) / 2 * ||w||_2^2 + l1_ratio * ||w||_1`` over coefficients w
@@ -125,6 +121,8 @@ class LogisticRegression(LinearClassifierModel):
         ),
         "intercept_": ("ndarray of shape (1,) or (n_classes,)", "Intercepts; 0 without fit_intercept."),
         "n_iter_": ("ndarray of shape (1,)", "Steps taken."),
+        "n_features_in_": ("int", "Columns of X in ``fit``."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Names of the columns, if X had some."),
     }
 
     coef_: Any
@@ -160,29 +158,55 @@ class LogisticRegression(LinearClassifierModel):
             If `max_iter` steps did not reach `tol`.
         """
         self._check_params()
-        penalty = self._penalty()
+        penalty = penalty_of(self)
         previous = self._previous_parameters()
-        X, codes, weight = self._read_classification(
+        rows, codes, weight = self._read_classification(
             X, y, sample_weight, non_negative_weight=True, accept_large_sparse=self._takes_64_bit_indices
         )
         if self.solver == "liblinear":
-            self._check_liblinear(X)
-        loss, l1 = self._loss(X, codes, weight, penalty)
+            check_liblinear(rows, len(self.classes_))
+        loss, l1 = self._loss(rows, codes, weight, penalty)
         start = None if previous is None else self._start(loss, *previous)
-        if self.max_iter == 0:
-            origin = np.zeros(loss.shape).ravel() if start is None else start
-            result = Minimum(origin, loss(origin)[0], 0, False)
-        elif l1 > 0:
-            result = minimize_l1_logistic(
-                loss, self._l1_strengths(loss, l1), start, tol=self.tol, max_iter=self.max_iter,
-                on_step=self._report,
-            )  # fmt: skip
+        if hasattr(self, "_skl_callbacks"):
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            result = self._minimize_watched(loss, l1, start, {"X": X, "y": y, "metadata": metadata})
         else:
-            result = minimize_logistic(
-                loss, start, tol=self.tol, max_iter=self.max_iter, on_step=self._report
-            )
+            result = self._minimize(loss, l1, start, self._report)
         self._keep(loss, result)
         return self
+
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Name objects that are told of the steps of `fit`: progress bars, for instance.
+
+        Needs scikit-learn 1.9; see its ``sklearn.callback``.
+
+        Parameters
+        ----------
+        *callbacks : callback instances
+            Take the place of those named before.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        TypeError
+            If one is not a callback.
+
+        Warns
+        -----
+        UserWarning
+            If the solver is not 'lbfgs': only the beginning and the end of the fit are told then.
+        """
+        if self.solver != "lbfgs":
+            warnings.warn(
+                f"Callbacks are only supported in {type(self).__name__} for solver='lbfgs'. With "
+                f"solver='{self.solver}' they are not told of steps.",
+                stacklevel=2,
+            )
+        return super().set_callbacks(*callbacks)
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class for each row.
@@ -244,84 +268,14 @@ class LogisticRegression(LinearClassifierModel):
     def _takes_64_bit_indices(self) -> bool:
         return self.solver not in ("liblinear", "sag", "saga")
 
-    def _penalty(self) -> Literal["l1", "l2", "elasticnet"] | None:
-        """The penalty that `penalty`, `l1_ratio` and `C` name together; warns and raises as scikit-learn."""
-        if self.n_jobs is not None:
-            warnings.warn(
-                f"{type(self).__name__}: 'n_jobs' has no effect and is deprecated; leave out "
-                f"n_jobs={self.n_jobs}.",
-                FutureWarning,
-                stacklevel=3,
-            )
-        if self.penalty == "deprecated":
-            penalty = self._penalty_of_ratio()
-        else:
-            penalty = self.penalty
-            self._warn_of_penalty()
-        _check_solver(self.solver, penalty, self.dual)
-        if penalty == "elasticnet" and self.l1_ratio is None:
-            raise ValueError(f"{type(self).__name__}: l1_ratio must be specified when penalty is elasticnet.")
-        return penalty
-
-    def _penalty_of_ratio(self) -> Literal["l1", "l2", "elasticnet"] | None:
-        if self.l1_ratio is None:
-            warnings.warn(
-                f"{type(self).__name__}: 'l1_ratio=None' was deprecated; say l1_ratio=0.",
-                FutureWarning,
-                stacklevel=4,
-            )
-        if np.isinf(self.C):
-            return None
-        if not self.l1_ratio:
-            return "l2"
-        return "l1" if self.l1_ratio == 1 else "elasticnet"
-
-    def _warn_of_penalty(self) -> None:
-        name, penalty, ratio = type(self).__name__, self.penalty, self.l1_ratio
-        warnings.warn(
-            f"{name}: 'penalty' was deprecated. Say l1_ratio=0 for 'l2', l1_ratio=1 for 'l1', a value "
-            "between for 'elasticnet', and C=inf for None.",
-            FutureWarning,
-            stacklevel=4,
-        )
-        if penalty != "elasticnet" and ratio is not None and 0 < ratio < 1:
-            warnings.warn(
-                f"{name}: l1_ratio parameter is only used when penalty is 'elasticnet'. "
-                f"Got (penalty={penalty})",
-                stacklevel=4,
-            )
-        if (penalty == "l2" and ratio != 0) or (penalty == "l1" and ratio != 1):
-            warnings.warn(
-                f"{name}: Inconsistent values: penalty={penalty} with l1_ratio={ratio}. Leave out penalty.",
-                stacklevel=4,
-            )
-        if penalty is None and self.C != 1:
-            warnings.warn(
-                f"{name}: Setting penalty=None will ignore the C and l1_ratio parameters", stacklevel=4
-            )
-
     def _previous_parameters(self) -> tuple[np.ndarray, np.ndarray] | None:
         if not self.warm_start or self.solver == "liblinear" or not hasattr(self, "coef_"):
             return None
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         return coef, self.intercept_
 
-    def _check_liblinear(self, X: Array) -> None:
-        if len(self.classes_) > 2:
-            raise ValueError(
-                "The 'liblinear' solver does not support multiclass classification (n_classes >= 3): "
-                f"y holds {len(self.classes_)} classes. Only binary classification is supported. "
-                "Name another solver, or wrap the estimator in a "
-                "OneVsRestClassifier."
-            )
-        if X.max() > 1e30:
-            raise ValueError(
-                "Using the 'liblinear' solver while X contains a maximum value > 1e30 results in a frozen "
-                "fit. Please choose another solver or rescale the input X."
-            )
-
     def _loss(
-        self, X: Array, codes: Array, weight: Array | None, penalty: str | None
+        self, X: Array, codes: Array, weight: Array | None, penalty: Penalty
     ) -> tuple[LogisticLoss, float]:
         """The mean loss with its squared penalty, and the strength of the absolute penalty beside it."""
         share = {"l1": 1.0, "l2": 0.0, "elasticnet": self.l1_ratio, None: 0.0}[penalty] or 0.0
@@ -359,46 +313,61 @@ class LogisticRegression(LinearClassifierModel):
             )
         return loss.centered(coef, intercept)
 
-    def _report(self, n_iter: int, value: float, gradient: np.ndarray, flat: np.ndarray) -> None:
+    def _minimize(self, loss: LogisticLoss, l1: float, start: np.ndarray | None, on_step: OnStep) -> Minimum:
+        if self.max_iter == 0:
+            origin = np.zeros(loss.shape).ravel() if start is None else start
+            return Minimum(origin, loss(origin)[0], 0, False)
+        options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter, "on_step": on_step}
+        if l1 > 0:
+            return minimize_l1_logistic(loss, self._l1_strengths(loss, l1), start, **options)
+        return minimize_logistic(loss, start, **options)
+
+    @with_callbacks
+    def _minimize_watched(
+        self, loss: LogisticLoss, l1: float, start: np.ndarray | None, data: dict[str, Any]
+    ) -> Minimum:
+        """As `_minimize`, and tells scikit-learn's callbacks of the steps."""
+        if self.solver != "lbfgs":
+            tasks = EpochTasks(self, data, 0, dict)
+            result = self._minimize(loss, l1, start, self._report)
+            tasks.finish()
+            return result
+        origin = np.zeros(loss.shape).ravel() if start is None else start
+        steps = StepTasks(self, data, self.max_iter, lambda flat: self._parameters(loss, flat), origin)
+
+        def on_step(n_iter: int, value: float, flat: np.ndarray) -> None:
+            self._report(n_iter, value, flat)
+            steps.step(flat)
+
+        result = self._minimize(loss, l1, start, on_step)
+        steps.finish()
+        return result
+
+    def _report(self, n_iter: int, value: float, flat: np.ndarray) -> None:
         if self.verbose:
             print(f"{type(self).__name__}: step {n_iter}, mean loss {value:.8g}")
 
-    def _keep(self, loss: LogisticLoss, result: Minimum) -> None:
-        coef, intercept = loss.uncentered(result.x)
+    def _parameters(self, loss: LogisticLoss, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """``coef_`` and ``intercept_`` of flat parameters."""
+        coef, intercept = loss.uncentered(flat)
         if len(coef) > 1:  # adding the same to all classes changes no probability
             intercept = intercept - intercept.mean()
         is_single = loss.X.dtype == loss.xp.float32 and self.solver != "liblinear"
         dtype = np.float32 if is_single else np.float64
-        self.coef_, self.intercept_ = coef.astype(dtype), intercept.astype(dtype)
+        return {"coef_": coef.astype(dtype), "intercept_": intercept.astype(dtype)}
+
+    def _keep(self, loss: LogisticLoss, result: Minimum) -> None:
+        self.__dict__.update(self._parameters(loss, result.x))
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         if not result.converged:
             default = f"{self.solver} failed to converge after {{n_iter}} iteration(s)."
-            message = _NOT_CONVERGED.get(self.solver, default).format(n_iter=result.n_iter)
+            message = NOT_CONVERGED.get(self.solver, default).format(n_iter=result.n_iter)
             warnings.warn(
                 f"{message} Increase the number of iterations (max_iter={self.max_iter}), raise tol, or "
                 "scale the data.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-
-def _check_solver(solver: str, penalty: str | None, dual: bool) -> None:
-    """Raise ValueError where scikit-learn's solver of that name does not allow the penalty."""
-    if solver not in ("liblinear", "saga") and penalty not in ("l2", None):
-        raise ValueError(
-            f"Solver {solver} supports only 'l2' or None penalties, got {penalty} penalty. "
-            "Name solver='saga'."
-        )
-    if solver != "liblinear" and dual:
-        raise ValueError(f"Solver {solver} supports only dual=False, got dual={dual}")
-    if penalty == "elasticnet" and solver != "saga":
-        raise ValueError(f"Only 'saga' solver supports elasticnet penalty, got solver={solver}.")
-    if solver == "liblinear" and penalty is None:
-        raise ValueError(
-            "C=np.inf as well as penalty=None is not supported for the liblinear solver. Name another solver."
-        )
-    if solver == "liblinear" and dual and penalty == "l1":
-        raise ValueError("Solver liblinear supports dual=True with the 'l2' penalty only, got l1 penalty.")
 
 
 def _center(X: Array, weight: Array | None) -> np.ndarray | None:

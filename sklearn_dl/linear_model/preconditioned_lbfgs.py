@@ -7,8 +7,9 @@ import numpy as np
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 InverseHessian = Callable[[np.ndarray], np.ndarray]
+OnStep = Callable[[int, float, np.ndarray], None]
 
-_MEMORY = 10
+MEMORY = 10
 _MAX_TRIALS = 40  # of a line search
 _ARMIJO, _CURVATURE = 1e-4, 0.9
 
@@ -36,9 +37,10 @@ def minimize(
     tol: float,
     decrease_tol: float,
     max_iter: int,
-    renew: bool = False,
+    memory: int = MEMORY,
+    size_at: Callable[[np.ndarray, np.ndarray], float] | None = None,
     eps: float = float(np.finfo(np.float64).eps),
-    on_step: Callable[[int, float, np.ndarray, np.ndarray], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Minimum:
     """Minimise a smooth convex function.
 
@@ -49,31 +51,52 @@ def minimize(
     start : ndarray of shape (n_parameters,)
         First point.
     inverse_at : callable
-        x -> function that multiplies a gradient by an approximate inverse Hessian at x. Called once, at
-        `start`, or before every step with `renew`.
+        x -> function that multiplies a gradient by an approximate inverse Hessian at x. Called before every
+        step.
     tol, decrease_tol : float
         Ends where no entry of the gradient exceeds `tol` and the decrease that the quadratic model still
         promises is at most `decrease_tol`.
     max_iter : int
         Steps at most.
-    renew : bool, default=False
-        Take the inverse Hessian anew at each step, which is Newton's method, instead of correcting the first
-        one by the last steps (Nocedal, Wright, 2006, Numerical Optimization, Algorithm 7.4).
+    memory : int, default=10
+        How many of the last steps correct the inverse Hessian (Nocedal, Wright, 2006, Numerical Optimization,
+        Algorithm 7.4). With 0 and the exact inverse this is Newton's method.
+    size_at : callable, default=None
+        (x, direction) -> size of the first step to try. None tries 1. A step of a chosen size is long: it
+        says too little of the curvature at its end to correct the inverse Hessian.
     eps : float
         Relative rounding error of the loss: no step is expected to gain less.
     on_step : callable, default=None
-        Called with the number of the step, the loss, the gradient and x.
+        Called after each step with its number, the loss and x.
     """
+    result = _iterate(
+        objective, start, inverse_at, tol, decrease_tol, max_iter, memory, size_at, eps, on_step
+    )
+    if result.n_iter and on_step is not None:
+        on_step(result.n_iter, result.loss, result.x)
+    return result
+
+
+def _iterate(
+    objective: Objective,
+    start: np.ndarray,
+    inverse_at: Callable[[np.ndarray], InverseHessian],
+    tol: float,
+    decrease_tol: float,
+    max_iter: int,
+    memory: int,
+    size_at: Callable[[np.ndarray, np.ndarray], float] | None,
+    eps: float,
+    on_step: OnStep | None,
+) -> Minimum:
+    """As :func:`minimize`, but the last step is not told: it may still be moved to where the fit ends."""
     point = _Point(start, *objective(start))
-    inverse = None
     steps: list[tuple[np.ndarray, np.ndarray]] = []
     for n_iter in range(max_iter + 1):
         steep = float(np.abs(point.gradient).max(initial=0.0))
         if steep == 0:
             return Minimum(point.x, point.loss, n_iter, True)
-        if inverse is None or renew:
-            inverse = inverse_at(point.x)
-        direction = _direction(point.gradient, steps, inverse)
+        direction = _direction(point.gradient, steps, inverse_at(point.x))
         slope = float(point.gradient @ direction)
         if steep <= tol and -slope / 2 <= decrease_tol:
             # This direction is known already: its step takes no further look at the rows.
@@ -86,16 +109,18 @@ def minimize(
             if not np.abs(new.gradient).max() <= steep / 2:
                 return Minimum(point.x, point.loss, n_iter, True)
         else:
-            found = _line_search(objective, point, direction, slope, eps)
+            size = 1.0 if n_iter or size_at is None else size_at(point.x, direction)
+            found = _line_search(objective, point, direction, slope, eps, size)
             if found is None:
                 return Minimum(point.x, point.loss, n_iter, -slope / 2 <= np.sqrt(eps) * abs(point.loss))
             new = found
         step, change = new.x - point.x, new.gradient - point.gradient
-        if not renew and step @ change > eps * np.sqrt((step @ step) * (change @ change)):
-            steps = [*steps[1 - _MEMORY :], (step, change)]
+        is_local = n_iter > 0 or size_at is None
+        if memory and is_local and step @ change > eps * np.sqrt((step @ step) * (change @ change)):
+            steps = [*steps, (step, change)][-memory:]
+        if n_iter and on_step is not None:
+            on_step(n_iter, point.loss, point.x)
         point = new
-        if on_step is not None:
-            on_step(n_iter + 1, point.loss, point.gradient, point.x)
     return Minimum(point.x, point.loss, max_iter, False)
 
 
@@ -119,7 +144,7 @@ def _direction(
 
 
 def _line_search(
-    objective: Objective, start: _Point, direction: np.ndarray, slope: float, eps: float
+    objective: Objective, start: _Point, direction: np.ndarray, slope: float, eps: float, size: float
 ) -> _Point | None:
     """Point along `direction` that satisfies the Wolfe conditions up to rounding, or None.
 
@@ -127,7 +152,7 @@ def _line_search(
     method with guaranteed descent and an efficient line search, equation 4.1).
     """
     noise = 4 * eps * abs(start.loss)
-    size, low, low_slope, high, high_slope = 1.0, 0.0, slope, np.inf, np.inf
+    low, low_slope, high, high_slope = 0.0, slope, np.inf, np.inf
     for _ in range(_MAX_TRIALS):
         point = _Point(start.x + size * direction, *objective(start.x + size * direction))
         new_slope = float(point.gradient @ direction)

@@ -10,18 +10,16 @@ from collections.abc import Callable
 import numpy as np
 
 from sklearn_dl._base.arrays import move_like
-from sklearn_dl.linear_model.logistic_loss import LogisticLoss
-from sklearn_dl.linear_model.logistic_newton import (
+from sklearn_dl.linear_model.logistic_hessians import (
     binary_hessian,
-    decrease_tol,
-    guess,
     multinomial_hessian,
-    newton_pays,
-    pilot_of,
     shared_hessian,
     with_unseen_columns,
 )
-from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum
+from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.logistic_newton import decrease_tol, newton_pays
+from sklearn_dl.linear_model.logistic_pilot import guess, pilot_of
+from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum, OnStep
 from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
 
 _MAX_SIZE = 3000  # parameters of a dense Hessian
@@ -32,8 +30,6 @@ _MAX_TRIALS = 40
 _ARMIJO = 1e-4
 _EXACT, _INEXACT = 1e-4, 0.02  # part of the subgradient to which a Hessian, a model of it, is minimised
 
-Report = Callable[[int, float, np.ndarray, np.ndarray], None]
-
 
 def minimize_l1_logistic(
     loss: LogisticLoss,
@@ -42,7 +38,7 @@ def minimize_l1_logistic(
     *,
     tol: float,
     max_iter: int,
-    on_step: Report | None = None,
+    on_step: OnStep | None = None,
 ) -> Minimum:
     """Minimise a logistic loss plus ``sum(l1 * abs(flat))``.
 
@@ -59,7 +55,7 @@ def minimize_l1_logistic(
     max_iter : int
         Steps at most, over all working sets.
     on_step : callable, default=None
-        Called with the number of the step, the loss, the gradient and the flat parameters.
+        Called after each step with its number, the loss and the flat parameters.
     """
     if l1.size <= _ALL_FEATURES:
         return _minimize_dense(loss, l1, start, tol, max_iter, on_step)
@@ -106,7 +102,7 @@ def _minimize_dense(
     start: np.ndarray | None,
     tol: float,
     max_iter: int,
-    on_step: Report | None = None,
+    on_step: OnStep | None = None,
 ) -> Minimum:
     """Minimise over all parameters, by a dense model of the loss."""
     hessian_of = binary_hessian if loss.n_classes == 2 else multinomial_hessian
@@ -139,7 +135,7 @@ def _proximal_steps(
     tol: float,
     max_iter: int,
     renew: bool,
-    on_step: Report | None,
+    on_step: OnStep | None,
 ) -> Minimum:
     """Proximal Newton steps where the model is renewed, proximal BFGS steps otherwise."""
     value, gradient = _objective(loss, l1, x)
@@ -170,7 +166,7 @@ def _proximal_steps(
             model = _bfgs(model, new_x - x, new_gradient - gradient, loss.eps)
         x, value, gradient = new_x, new_value, new_gradient
         if on_step is not None:
-            on_step(n_iter + 1, value, gradient, x)
+            on_step(n_iter + 1, value, x)
     return Minimum(x, value, max_iter, False)
 
 
@@ -226,7 +222,7 @@ def _restricted(loss: LogisticLoss, features: np.ndarray) -> LogisticLoss:
 
 
 def _minimize_accelerated(
-    loss: LogisticLoss, l1: np.ndarray, x: np.ndarray, tol: float, max_iter: int, on_step: Report | None
+    loss: LogisticLoss, l1: np.ndarray, x: np.ndarray, tol: float, max_iter: int, on_step: OnStep | None
 ) -> Minimum:
     """Proximal gradient steps with momentum, for more parameters in use than a dense model can hold.
 
@@ -254,5 +250,5 @@ def _minimize_accelerated(
         ahead = new if restart else new + (momentum - 1) / next_momentum * (new - x)
         x, momentum, lipschitz = new, next_momentum, 0.9 * lipschitz
         if on_step is not None:
-            on_step(n_iter + 1, value, gradient, x)
+            on_step(n_iter + 1, value, x)
     return Minimum(x, value + float(l1 @ np.abs(x)), max_iter, False)

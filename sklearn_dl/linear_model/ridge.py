@@ -84,7 +84,7 @@ class Ridge(LinearRegressorModel):
         ),
         "solver_": ("str", "The solver that was used."),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Names of the columns, if X had some."),
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -1,7 +1,6 @@
 """RidgeCV: the penalty chosen by leaving out one row at a time, or by folds."""
 
 import warnings
-from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -16,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from sklearn_dl._base.arrays import Array, move_like, to_host
 from sklearn_dl._base.params import NonNegativeFloat, param
+from sklearn_dl._base.threads import map_blocks
 from sklearn_dl.linear_model.base import LinearRegressorModel
 from sklearn_dl.linear_model.centered import CenteredRows
 from sklearn_dl.linear_model.gram import in_float64, row_slices
@@ -70,7 +70,10 @@ class RidgeCV(LinearRegressorModel):
         "slower and more accurate at tiny penalties. None means 'auto', which does so only where needed.",
     )
     store_cv_results: bool = param(
-        default=False, doc="Whether to keep the leave-one-out results in ``cv_results_``. Only for `cv=None`."
+        default=False,
+        doc="Whether to keep ``cv_results_``, (n_samples, n_alphas) or (n_samples, n_targets, n_alphas): "
+        "squared leave-one-out errors, times the weights; where `scoring` is given, leave-one-out "
+        "predictions. Only for `cv=None`.",
     )
     alpha_per_target: bool = param(
         default=False, doc="Whether each target has a penalty of its own. Only for `cv=None`."
@@ -84,13 +87,8 @@ class RidgeCV(LinearRegressorModel):
         "intercept_": ("float or ndarray of shape (n_targets,)", "Intercept; 0.0 without `fit_intercept`."),
         "alpha_": ("float or ndarray of shape (n_targets,)", "The penalty chosen, or one for each target."),
         "best_score_": ("float or ndarray of shape (n_targets,)", "Score of the penalty chosen."),
-        "cv_results_": (
-            "ndarray of shape (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)",
-            "With `store_cv_results`: squared leave-one-out errors, times the weights; where `scoring` is "
-            "given, leave-one-out predictions.",
-        ),
         "n_features_in_": ("int", "Columns of X in ``fit``."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Names of the columns, if X had some."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Names of the columns, if X had some."),
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
@@ -103,7 +101,8 @@ class RidgeCV(LinearRegressorModel):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Real targets.
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0. They count in leave-one-out errors, but not in scores of folds.
+            Weights of the rows, at least 0. They count in leave-one-out errors; in scores of folds as
+            they do in scikit-learn's ``GridSearchCV``.
         **params : dict
             Metadata for the scorer and the splitter, where scikit-learn's metadata routing is enabled.
 
@@ -165,7 +164,7 @@ class RidgeCV(LinearRegressorModel):
             self.cv_results_ = (kept if y.ndim == 2 else kept[:, 0]).astype(to_host(Y[:0]).dtype)
         best = scores.argmax(0)
         per_target = self.alpha_per_target and y.ndim == 2
-        self.alpha_ = alphas[best] if per_target else float(alphas[best].flat[0])
+        self.alpha_ = alphas[best] if per_target and Y.shape[1] > 1 else float(alphas[best].flat[0])
         self.best_score_ = scores.max(0) if per_target else float(scores.max())
         self.coef_, self.intercept_ = fitted_arrays(
             spectrum.coef(self.alpha_), rows.mean, rows.target_mean, y, fit_intercept=self.fit_intercept
@@ -186,14 +185,14 @@ class RidgeCV(LinearRegressorModel):
 
     def _mean_squares(self, errors: "_LeaveOneOut") -> tuple[np.ndarray | None, np.ndarray]:
         """Squared errors (n_samples, n_targets, n_alphas) if they are stored, and scores (n_alphas, ...)."""
-        kept, sums = [], 0.0
-        for block, _ in errors.blocks():
-            squares = block**2
-            sums = sums + squares.sum(0)
-            if self.store_cv_results:
-                kept.append(squares)
-        means = -np.transpose(sums) / errors.rows.X.shape[0]
-        return np.concatenate(kept) if kept else None, means if self.alpha_per_target else means.mean(1)
+
+        def squares_of(part: slice) -> np.ndarray:
+            squares = errors.of(part) ** 2
+            return squares if self.store_cv_results else squares.sum(0, keepdims=True)
+
+        squares = np.concatenate(map_blocks(squares_of, row_slices(errors.rows.X)))
+        means = -squares.sum(0).T / errors.rows.X.shape[0]
+        return squares if self.store_cv_results else None, means if self.alpha_per_target else means.mean(1)
 
     def _scores_of(
         self, predictions: np.ndarray, Y: np.ndarray, n_dims: int, sample_weight: Any, params: dict[str, Any]
@@ -219,10 +218,10 @@ class RidgeCV(LinearRegressorModel):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         model: Any = Ridge()  # type: ignore[call-arg]
         model.set_params(fit_intercept=self.fit_intercept)
-        scores = self._scores_of_folds(X, y, sample_weight, alphas)
+        scores = self._scores_of_folds(X, y, alphas) if sample_weight is None else None
         if scores is not None and np.isfinite(scores).all():
             self.alpha_, self.best_score_ = float(alphas[scores.argmax()]), float(scores.max())
-            model.set_params(alpha=self.alpha_).fit(X, y, **weights)
+            model.set_params(alpha=self.alpha_).fit(X, y)
         else:
             if get_config()["enable_metadata_routing"]:
                 model.set_fit_request(sample_weight=True)
@@ -234,22 +233,16 @@ class RidgeCV(LinearRegressorModel):
                 setattr(self, name, getattr(model, name))
         return self
 
-    def _scores_of_folds(self, X: Any, y: Any, sample_weight: Any, alphas: np.ndarray) -> np.ndarray | None:
+    def _scores_of_folds(self, X: Any, y: Any, alphas: np.ndarray) -> np.ndarray | None:
         """Mean scores of all penalties, from one path a fold; None where a scorer may want more than that."""
         named = self.scoring is None or isinstance(self.scoring, str)
         repeatable = isinstance(self.cv, Integral) or hasattr(self.cv, "split")
         if not (named and repeatable) or get_config()["enable_metadata_routing"]:
             return None
-        X, y, weight = self._read_regression(X, y, sample_weight, non_negative_weight=True)
+        X, y, _ = self._read_regression(X, y, None)
         scorer, scores = get_scorer(self.scoring or "r2"), []
         for train, test in check_cv(self.cv).split(X, to_host(y)):
-            coefs, intercepts = ridge_path(
-                X[train],
-                y[train],
-                alphas,
-                sample_weight=None if weight is None else weight[train],
-                fit_intercept=self.fit_intercept,
-            )
+            coefs, intercepts = ridge_path(X[train], y[train], alphas, fit_intercept=self.fit_intercept)
             held_out = X[test]
             scores.append(
                 [
@@ -292,7 +285,7 @@ class _Predictions(RegressorMixin, BaseEstimator):
 
 
 class _LeaveOneOut:
-    """Errors of each row under the model of all others, for all penalties, block by block."""
+    """Errors of each row under the model of all others, for all penalties."""
 
     def __init__(
         self, rows: CenteredRows, spectrum: Spectrum, alphas: np.ndarray, *, fit_intercept: bool
@@ -302,27 +295,25 @@ class _LeaveOneOut:
         self.roots = to_host(rows.roots()).astype(np.float64)
         self.mean_leverage = 1 / (self.roots @ self.roots) if fit_intercept else 0.0
 
-    def blocks(self) -> Iterator[tuple[np.ndarray, slice]]:
-        """Errors (n_rows, n_targets, n_alphas), times the square roots of the weights."""
+    def of(self, part: slice) -> np.ndarray:
+        """Errors of some rows, (n_rows, n_targets, n_alphas), times the square roots of the weights."""
         weights = self.spectrum.projected[:, :, None] * self.inverse[:, None, :]
-        flat = weights.reshape(len(weights), weights.shape[1] * weights.shape[2])
-        for part in row_slices(self.rows.X):
-            root = self.roots[part][:, None]
-            if self.spectrum.dual_rows is not None:
-                vectors = self.spectrum.vectors[part]
-                numerator, denominator = vectors @ flat, vectors**2 @ self.inverse
-            else:
-                block = self.rows.block(part)
-                vectors = to_host(block @ move_like(self.spectrum.vectors, block))
-                targets = np.repeat(to_host(self.rows.targets(part)), len(self.alphas), axis=1)
-                numerator = targets - vectors @ flat
-                denominator = 1 - vectors**2 @ self.inverse - self.mean_leverage * root**2
-            with np.errstate(divide="ignore", invalid="ignore"):
-                yield numerator.reshape(len(root), -1, len(self.alphas)) / denominator[:, None, :], part
+        n_columns, n_alphas = weights.shape[1] * weights.shape[2], len(self.alphas)
+        flat = weights.reshape(len(weights), n_columns)
+        if self.spectrum.dual_rows is not None:
+            vectors = self.spectrum.vectors[part]
+            numerator, denominator = vectors @ flat, vectors**2 @ self.inverse
+        else:
+            block = self.rows.block(part)
+            vectors = to_host(block @ move_like(self.spectrum.vectors, block))
+            numerator = np.repeat(to_host(self.rows.targets(part)), n_alphas, axis=1) - vectors @ flat
+            denominator = 1 - vectors**2 @ self.inverse - self.mean_leverage * self.roots[part, None] ** 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return numerator.reshape(len(vectors), -1, n_alphas) / denominator[:, None, :]
 
     def predictions(self) -> np.ndarray:
         """Predictions (n_samples, n_targets, n_alphas) of each row by the model of all others."""
-        Y = to_host(in_float64(self.rows.Y))[:, :, None]
         # Rows of weight 0 count in no error, so that theirs is left at 0.
         roots = np.where(self.roots > 0, self.roots, 1.0)[:, None, None]
-        return np.concatenate([Y[part] - block / roots[part] for block, part in self.blocks()])
+        errors = np.concatenate(map_blocks(self.of, row_slices(self.rows.X))) / roots
+        return to_host(in_float64(self.rows.Y))[:, :, None] - errors

@@ -6,6 +6,7 @@ Efficient quadratic regularization for expression arrays).
 """
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy import linalg, optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dl._base.arrays import to_host
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.centered import CenteredRows
 from sklearn_dl.linear_model.gram import Gram
 from sklearn_dl.linear_model.least_squares import cholesky, solve_refined, triangular_factor
@@ -56,10 +58,16 @@ class Spectrum:
 def primal_spectrum(gram: Gram, rows: CenteredRows, smallest_alpha: float, *, svd: bool = False) -> Spectrum:
     """Spectrum of ``A'A``, from the Gram matrix where that is accurate at the smallest penalty."""
     if gram.is_finite and not svd:
-        values, vectors = linalg.eigh(gram.products, check_finite=False)
+        values, vectors = _eigenvectors(gram.products)
         if values[0] + smallest_alpha > _TRUST_EIGENVALUES * values[-1]:
             return Spectrum(values, vectors, vectors.T @ gram.cross)
     return _spectrum_of_triangle(*triangular_factor(rows))
+
+
+def _eigenvectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # On matrices this small, threads of BLAS wait for one another longer than they work.
+    with single_threaded_blas() if len(matrix) <= 512 else nullcontext():
+        return linalg.eigh(matrix, check_finite=False)
 
 
 def _spectrum_of_triangle(R: np.ndarray, right: np.ndarray) -> Spectrum:
@@ -80,7 +88,7 @@ def dual_spectrum(rows: CenteredRows, *, center: bool) -> Spectrum:
         # Above all others, it is the last eigenvector, however many more have value 0.
         top = 2 * np.trace(products) or 1.0
         products += top * np.outer(roots, roots) / (roots @ roots)
-    values, vectors = linalg.eigh(products, check_finite=False)
+    values, vectors = _eigenvectors(products)
     if center and roots.any():
         values, vectors = values[:-1], vectors[:, :-1]
     return Spectrum(values, vectors, vectors.T @ targets, rows)

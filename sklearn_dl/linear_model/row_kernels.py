@@ -55,3 +55,17 @@ def add_row(rows, i, factor, w):
         for k in range(rows.indptr[i], rows.indptr[i + 1]):
             w[rows.indices[k]] += factor * rows.data[k]
     w[-1] += factor * rows.constant
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def row_dots(rows, i, W, out):
+    """Products of row i with the rows of W, written to `out`."""
+    for m in range(W.shape[0]):
+        total = rows.constant * W[m, -1]
+        if rows.dense.size > 0:
+            for j in range(rows.dense.shape[1]):
+                total += rows.dense[i, j] * W[m, j]
+        else:
+            for k in range(rows.indptr[i], rows.indptr[i + 1]):
+                total += rows.data[k] * W[m, rows.indices[k]]
+        out[m] = total

@@ -143,7 +143,7 @@ class SGDModel(LinearModel):
         "t_": ("float", "Steps taken since ``fit`` began or the first ``partial_fit``, plus 1."),
         "n_features_in_": ("int", "Number of features in ``fit``."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the columns of X, where all are strings.",
         ),
     }

@@ -1,7 +1,8 @@
 """What the estimators of neighbours share: reading X, choosing a search, and the k nearest of each query."""
 
+from abc import ABC, abstractmethod
 from numbers import Integral
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -38,7 +39,7 @@ _SMALL_WORK = 2e7
 _ROWS_FOR_TREE, _FEATURES_FOR_TREE = 4096, 8
 
 
-class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator):
+class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator, ABC):
     """Estimator that keeps its rows and searches them for the nearest."""
 
     n_neighbors: PositiveInt | None = param(
@@ -76,7 +77,7 @@ class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator):
         "n_samples_fit_": ("int", "Rows of X in fit."),
         "n_features_in_": ("int", "Features of X in fit."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features, where X had names that are all strings.",
         ),
     }
@@ -86,6 +87,10 @@ class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator):
     effective_metric_: Metric
     effective_metric_params_: dict[str, Any]
     n_samples_fit_: int
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any) -> Self:
+        """Keep the rows to search, and what is known of them."""
 
     def _read_neighbors_X(self, X: Any, *, reset: bool) -> Array:
         native = canonical_name(effective_metric(self.metric, self.p, self.metric_params)[0]) in _NATIVE

@@ -1,10 +1,11 @@
 """Exact search over all rows: float32 scores of all, float64 distances of the few in question."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_dl._base.threads import map_blocks
+from sklearn_dl._base.threads import effective_n_threads, map_blocks, single_threaded_blas
 from sklearn_dl.neighbors.kernels import (
     CHEBYSHEV,
     COSINE,
@@ -80,6 +81,7 @@ def nearest_rows(
     -------
     distance, row : ndarray of shape (n_queries, n_neighbors), float64 and intp
     """
+    n_threads = effective_n_threads() if n_threads is None else n_threads
     frame = _choose_frame(X, METRICS[metric])
     distance = np.full((len(queries), n_neighbors), np.inf)
     row = np.full((len(queries), n_neighbors), len(X))
@@ -89,10 +91,12 @@ def nearest_rows(
         return _search(frame, X, queries[block], distance[block], row[block])
 
     probe = slice(0, min(32, len(queries)))
-    if search(probe) > _CROWDED * len(X) * probe.stop:
+    with single_threaded_blas() if n_threads > 1 else nullcontext():
+        n_measured = search(probe)
+    if n_measured > _CROWDED * len(X) * probe.stop:
         rows = _first_copies(X, n_neighbors)
         X = X[rows] if len(rows) < len(X) else X
-    per_thread = max(32, -(-(len(queries) - probe.stop) // max(1, n_threads or 1)))
+    per_thread = max(32, -(-(len(queries) - probe.stop) // n_threads))
     starts = range(probe.stop, len(queries), per_thread)
     map_blocks(search, [slice(start, start + per_thread) for start in starts], n_threads)
     if rows is not None:

@@ -44,9 +44,20 @@ class KDTree(NamedTuple):
         """Tree over the rows of X, at most `leaf_size` in a leaf."""
         depth = max(0, int(np.ceil(np.log2(len(X) / leaf_size))))
         depth = min(depth, len(X).bit_length() - 1)
-        order, feature, value = split_points(X, depth)
-        points = np.ascontiguousarray(X[order].T, dtype=np.float64)
-        return cls(points, order, feature, value, *bound_nodes(points, order, depth))
+        X = np.ascontiguousarray(X, dtype=np.float64)
+        n_inner = (1 << depth) - 1
+        box = np.empty((2 * n_inner + 1, 2, X.shape[1]))
+        box[0, 0], box[0, 1] = (
+            0.5 * np.array([limit(column) for column in X.T]) for limit in (np.min, np.max)
+        )
+        packed, spare = np.arange(len(X), dtype=np.uint64), np.empty(len(X), dtype=np.uint64)
+        feature, value = np.zeros(n_inner, dtype=np.intp), np.zeros(n_inner)
+        split_points(X, packed, spare, box, feature, value, depth)
+        order = (packed & np.uint64(2**32 - 1)).astype(np.intp)
+        points = np.ascontiguousarray(X[order].T)
+        first_row = np.empty(len(box), dtype=np.intp)
+        bound_nodes(points, order, depth, box, first_row)
+        return cls(points, order, feature, value, box, first_row)
 
     def nearest_rows(
         self, queries: np.ndarray, n_neighbors: int, power: float, n_threads: int | None = None

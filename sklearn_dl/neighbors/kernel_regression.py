@@ -44,8 +44,8 @@ class KernelRegression(RegressorMixin, FloatTableInput, Estimator):
 
     References
     ----------
-    Nadaraya (1964), On estimating regression. Watson (1964), Smooth regression analysis. The choice of the
-    bandwidth is by equation (6.6) of Haerdle (1990), Applied nonparametric regression.
+    Nadaraya (1964), On estimating regression. Watson (1964), Smooth regression analysis. Leave-one-out:
+    Haerdle (1990), Applied nonparametric regression, section 5.1.
 
     Examples
     --------
@@ -56,9 +56,9 @@ class KernelRegression(RegressorMixin, FloatTableInput, Estimator):
     >>> y = np.sin(X[:, 0]) + 0.1 * rng.normal(size=200)
     >>> model = KernelRegression().fit(X, y)
     >>> round(model.bandwidth_, 2)
-    0.15
+    0.12
     >>> round(float(model.predict([[1.5]])[0]), 2)
-    0.99
+    1.01
     """
 
     kernel: Literal["gaussian", "epanechnikov", "boxcar", "tophat"] = param(
@@ -89,7 +89,7 @@ class KernelRegression(RegressorMixin, FloatTableInput, Estimator):
         "sample_weight_fit_": ("{ndarray, tensor} of shape (n_samples,)", "Their weights."),
         "n_features_in_": ("int", "Number of features."),
         "feature_names_in_": (
-            "ndarray of shape (n_features_in_,)",
+            "ndarray of shape (`n_features_in_`,)",
             "Names of the features, if X has string column names.",
         ),
     }

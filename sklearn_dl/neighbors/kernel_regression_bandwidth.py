@@ -43,7 +43,7 @@ def search_bandwidth(
     Equal rows are left out together, so that a weight counts as repetitions.
     """
     sample, floor = _distinct_rows(X, y, weight)
-    grid = _grid(sample)
+    grid = _grid(sample, kernel)
     if len(grid) == 0:
         return BandwidthSearch(np.empty(0), np.empty(0))
 
@@ -83,7 +83,7 @@ def _distinct_rows(X: Array, y: Array, weight: Array) -> tuple[Sample, float]:
     return Sample(distinct, means, total), deviation
 
 
-def _grid(sample: Sample) -> list[float]:
+def _grid(sample: Sample, kernel: str) -> list[float]:
     """Bandwidths that halve in two steps, from nearly a common mean down to nearly the nearest row's target.
 
     Empty where all rows are one. Raises ValueError where distances are beyond the floats.
@@ -100,8 +100,10 @@ def _grid(sample: Sample) -> list[float]:
     step = -(-X.shape[0] // _PROBES)
     distances = to_host(squared_distances(X[::step], X))
     distances[np.arange(len(distances)), np.arange(0, len(X), step)] = np.inf
-    halvings = np.log2(16 * spread) - 0.5 * np.log2(np.median(distances.min(1)))
-    steps = int(2 * min(halvings, _HALVINGS)) + 1
+    # In many dimensions Gaussian weights differ only where the bandwidth is far below the nearest distance.
+    part = 1 / 16 if kernel == "gaussian" else 1 / 2
+    halvings = np.log2(4 * spread / part) - 0.5 * np.log2(np.median(distances.min(1)))
+    steps = int(np.ceil(2 * min(halvings, _HALVINGS))) + 1
     return [4 * spread * 2 ** (-step / 2) for step in range(steps)]
 
 

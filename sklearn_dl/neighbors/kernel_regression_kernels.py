@@ -55,8 +55,8 @@ def add_gaussian_sums(products, row_terms, query_terms, scale, columns, first_ex
     """Add columns times ``exp(scale * (products + row_terms + query_terms[:, None]))`` to the sums.
 
     With row terms ``-|x|^2 / 2`` and query terms ``-|q|^2 / 2`` the exponent is minus half the squared
-    distance, times the scale. ``sums[k]``, of shape (n_columns, n_queries), takes the weights squared k times.
-    Query i leaves out row `first_excluded` + i, if there is one.
+    distance, times the scale. ``sums[k]``, of shape (n_columns, n_queries), takes the weights squared k
+    times. Query i leaves out row `first_excluded` + i, if there is one.
     """
     n_queries, n_rows = products.shape
     weights = np.empty(n_rows)

@@ -23,7 +23,8 @@ def _select(a, spare, low, high, middle):
             is_left = a[i] < pivot
             left += is_left
             right -= 1 - is_left
-        a[low:high] = spare[low:high]
+        for i in range(low, high):
+            a[i] = spare[i]
         if middle < left:
             high = left
         else:
@@ -37,70 +38,75 @@ def _select(a, spare, low, high, middle):
 
 
 @njit(nogil=True, cache=True)
-def split_points(X, depth):
-    """Order of the rows in the leaves, and for each inner node the feature and the value of its split.
+def split_points(X, packed, spare, cell, feature, value, depth):
+    """Order the rows into the leaves, and find for each inner node the feature and the value of its split.
 
     A value in steps of 2**-32 of its feature's range shares one integer with its row, so equal values are
     told apart and repeated rows do not slow the selection. The boxes are made of the exact values later.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), float64
+    packed, spare : ndarray of shape (n_samples,), uint64
+        The rows from 0 on, whose order is left in the lower 32 bits; and room for as many.
+    cell : ndarray of shape (n_nodes, 2, n_features)
+        Half the least and largest values of X in the first node; the others are filled.
+    feature, value : ndarray of shape (n_inner_nodes,)
+        Filled.
+    depth : int
+        Splits from the root to a leaf.
     """
     n_samples, n_features = X.shape
-    n_inner = (1 << depth) - 1
     low_bits, half = np.uint64(2**32 - 1), np.uint64(32)
-    packed = np.arange(n_samples).astype(np.uint64)
-    spare = np.empty_like(packed)
-    feature = np.zeros(n_inner, dtype=np.int64)
-    value = np.zeros(n_inner)
-    cell = np.empty((2 * n_inner + 1, 2, n_features))
-    cell[0, 0], cell[0, 1] = X[0], X[0]
-    for i in range(n_samples):
+    for node in range((1 << depth) - 1):
+        level = 0
+        while (2 << level) - 1 <= node:
+            level += 1
+        place = node - (1 << level) + 1
+        low, high = n_samples * place >> level, n_samples * (place + 1) >> level
+        middle = n_samples * (2 * place + 1) >> (level + 1)
+        widest = 0
+        for j in range(1, n_features):
+            if cell[node, 1, j] - cell[node, 0, j] > cell[node, 1, widest] - cell[node, 0, widest]:
+                widest = j
+        least, extent = cell[0, 0, widest], max(cell[0, 1, widest] - cell[0, 0, widest], 1e-300)
+        for i in range(low, high):
+            row = packed[i] & low_bits
+            share = (0.5 * X[row, widest] - least) / extent
+            packed[i] = (np.uint64(share * (2.0**32 - 1)) << half) | row
+        _select(packed, spare, low, high, middle)
+        split = least + extent * ((packed[middle] >> half) / (2.0**32 - 1))
+        feature[node], value[node] = widest, 2.0 * split
+        left, right = 2 * node + 1, 2 * node + 2
         for j in range(n_features):
-            cell[0, 0, j] = min(cell[0, 0, j], X[i, j])
-            cell[0, 1, j] = max(cell[0, 1, j], X[i, j])
-    least = cell[0, 0].copy()
-    # Halves do not overflow.
-    half_range = 0.5 * cell[0, 1] - 0.5 * least
-    for level in range(depth):
-        for place in range(1 << level):
-            node = (1 << level) - 1 + place
-            low, high = n_samples * place >> level, n_samples * (place + 1) >> level
-            middle = n_samples * (2 * place + 1) >> (level + 1)
-            widest = np.argmax(0.5 * cell[node, 1] - 0.5 * cell[node, 0])
-            origin, unit = least[widest], max(half_range[widest], 1e-300)
-            for i in range(low, high):
-                row = packed[i] & low_bits
-                share = (0.5 * X[row, widest] - 0.5 * origin) / unit
-                packed[i] = (np.uint64(share * (2.0**32 - 1)) << half) | row
-            _select(packed, spare, low, high, middle)
-            feature[node] = widest
-            value[node] = origin + 2.0 * unit * ((packed[middle] >> half) / (2.0**32 - 1))
-            left, right = 2 * node + 1, 2 * node + 2
-            cell[left], cell[right] = cell[node], cell[node]
-            cell[left, 1, widest] = cell[right, 0, widest] = value[node]
-    return (packed & low_bits).astype(np.int64), feature, value
+            cell[left, 0, j] = cell[right, 0, j] = cell[node, 0, j]
+            cell[left, 1, j] = cell[right, 1, j] = cell[node, 1, j]
+        cell[left, 1, widest] = cell[right, 0, widest] = split
 
 
 @njit(nogil=True, cache=True)
-def bound_nodes(points, order, depth):
-    """Tight box (lowest and highest values) of every node, and its first row."""
+def bound_nodes(points, order, depth, box, first_row):
+    """Fill in the tight box (least and largest values) of every node, and its first row."""
     n_features, n_samples = points.shape
     n_inner = (1 << depth) - 1
-    box = np.empty((2 * n_inner + 1, 2, n_features))
-    first_row = np.empty(2 * n_inner + 1, dtype=np.int64)
     for node in range(2 * n_inner, -1, -1):
         if node >= n_inner:
             place = node - n_inner
             low, high = n_samples * place >> depth, n_samples * (place + 1) >> depth
-            first_row[node] = order[low:high].min()
+            first_row[node] = order[low]
+            for i in range(low, high):
+                first_row[node] = min(first_row[node], order[i])
             for j in range(n_features):
-                box[node, 0, j] = points[j, low:high].min()
-                box[node, 1, j] = points[j, low:high].max()
+                least = largest = points[j, low]
+                for i in range(low, high):
+                    least, largest = min(least, points[j, i]), max(largest, points[j, i])
+                box[node, 0, j], box[node, 1, j] = least, largest
         else:
             left, right = 2 * node + 1, 2 * node + 2
             first_row[node] = min(first_row[left], first_row[right])
             for j in range(n_features):
                 box[node, 0, j] = min(box[left, 0, j], box[right, 0, j])
                 box[node, 1, j] = max(box[left, 1, j], box[right, 1, j])
-    return box, first_row
 
 
 @njit(nogil=True, cache=True)

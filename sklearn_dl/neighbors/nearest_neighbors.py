@@ -51,6 +51,7 @@ class NearestNeighbors(NeighborsModel):
         -------
         self : NearestNeighbors
         """
+        self._check_params()
         if self.radius is not None and not self.radius >= 0:
             raise InvalidParameterError(
                 f"{type(self).__name__}: radius must be a float of at least 0 or None; got {self.radius!r}."

@@ -39,7 +39,8 @@ def make_table(estimator: BaseEstimator, rng: np.random.Generator) -> Data:
         return {"X": X, "y": codes}
     if not is_regressor(estimator) and not tags.target_tags.required:
         return {"X": X}
-    y = X @ np.array([0.8, -0.5, 0.3, 0.0, 0.0]) + 0.1 * rng.normal(size=60)
+    # Large enough that penalties of usual strength leave something of the coefficients.
+    y = 10 * (X @ np.array([0.8, -0.5, 0.3, 0.0, 0.0]) + 0.1 * rng.normal(size=60))
     if tags.target_tags.multi_output and not tags.target_tags.single_output:
         y = np.column_stack([y, -y])
     return {"X": X, "y": y - y.min() + 1 if tags.target_tags.positive_only else y}

@@ -10,8 +10,10 @@ _METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "t
 
 
 def outputs(model: BaseEstimator, X: Any) -> dict[str, Any]:
-    """Answer of every method that takes X, and of ``sample`` where the model has it."""
+    """Answer of every method that takes X; distances of ``kneighbors``, and rows of ``sample``."""
     answers = {method: getattr(model, method)(X) for method in _METHODS if hasattr(model, method)}
+    if hasattr(model, "kneighbors"):
+        answers["kneighbors"] = model.kneighbors(X)[0]
     if hasattr(model, "sample"):
         answers["sample"] = model.sample(3)
     return answers

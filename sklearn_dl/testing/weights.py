@@ -16,6 +16,7 @@ from sklearn_dl.testing.examples import (
     n_rows,
     small,
     take,
+    two_classes,
 )
 from sklearn_dl.testing.outputs import assert_close, outputs
 
@@ -28,7 +29,7 @@ def weight_checks(estimator: BaseEstimator) -> Iterator[Any]:
     if takes_weights:
         yield check_weight_zero_removes_the_row
         # A penalised sum over the rows, as in Ridge, does depend on the scale of the weights.
-        if has_parameter(estimator, "batch_size"):
+        if has_parameter(estimator, "max_epochs"):
             yield check_scale_of_weights_does_not_matter
     if is_classifier(estimator) and has_parameter(estimator, "class_weight"):
         if takes_weights:
@@ -63,8 +64,8 @@ def check_scale_of_weights_does_not_matter(estimator: BaseEstimator, make_data: 
 
 
 def check_class_weight_is_a_weight_of_rows(estimator: BaseEstimator, make_data: MakeData) -> None:
-    """A dict of class weights is the sample_weight that gives each row the weight of its class."""
-    data = example(make_data)
+    """A dict of two class weights is the sample_weight that gives each row the weight of its class."""
+    data = two_classes(example(make_data))
     classes, codes = classes_and_codes(data)
     weights = np.linspace(0.5, 4, len(classes))
     class_weight = dict(zip(classes.tolist(), weights.tolist(), strict=True))
@@ -72,12 +73,12 @@ def check_class_weight_is_a_weight_of_rows(estimator: BaseEstimator, make_data: 
 
 
 def check_balanced_class_weight(estimator: BaseEstimator, make_data: MakeData) -> None:
-    """With class_weight="balanced" a class weighs n_samples / (n_classes * its number of rows)."""
-    data = example(make_data)
+    """With class_weight="balanced" each of two classes weighs n_samples / (2 * its number of rows)."""
+    data = two_classes(example(make_data))
     _, codes = classes_and_codes(data)
     data = take(data, np.flatnonzero((codes > 0) | (np.arange(len(codes)) % 3 == 0)))
-    classes, codes = classes_and_codes(data)
-    weights = len(codes) / (len(classes) * np.bincount(codes))
+    _, codes = classes_and_codes(data)
+    weights = len(codes) / (2 * np.bincount(codes))
     _assert_weighs(estimator, data, "balanced", weights[codes])
 
 
@@ -95,9 +96,10 @@ def check_unknown_class_in_class_weight_is_refused(estimator: BaseEstimator, mak
 
 def _assert_weighs(estimator: BaseEstimator, data: Any, class_weight: Any, sample_weight: np.ndarray) -> None:
     by_row = fitted(estimator, {**data, "sample_weight": sample_weight}, class_weight=None)
-    assert_close(
-        outputs(fitted(estimator, data, class_weight=class_weight), data["X"]),
-        outputs(by_row, data["X"]),
-        f"with class_weight={class_weight!r},",
-        rtol=_RTOL,
-    )
+    ones = np.ones(n_rows(data))
+    by_class = fitted(estimator, {**data, "sample_weight": ones}, class_weight=class_weight)
+    answers = [outputs(model, data["X"]) for model in (by_class, by_row)]
+    if len(answers[0]) > 1:
+        for answer in answers:
+            del answer["predict"]  # flips where two classes are almost alike
+    assert_close(*answers, f"with class_weight={class_weight!r},", rtol=_RTOL)

@@ -1,12 +1,14 @@
 """Blocks in several threads: results in order, BLAS on one thread meanwhile and as before afterwards."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import threadpoolctl
 
-from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl._base.threads import effective_n_threads, map_blocks, single_threaded_blas
 
 
 def n_blas_threads():
@@ -45,6 +47,19 @@ def test_blas_has_one_thread_within_blocks_and_its_own_number_afterwards():
     before = n_blas_threads()
     assert map_blocks(lambda block: n_blas_threads(), range(2), 2) == [{1}, {1}]
     assert n_blas_threads() == before
+
+
+def test_blas_gets_its_own_number_back_from_contexts_that_overlap_in_several_threads():
+    np.ones((2, 2)) @ np.ones((2, 2))
+    before = n_blas_threads()
+
+    def overlap(seconds):
+        with single_threaded_blas():
+            time.sleep(seconds)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(overlap, [0.05, 0.07, 0.09, 0.05]))
+        assert n_blas_threads() == before
 
 
 def test_the_number_of_threads_is_the_one_scikit_learn_uses():

@@ -308,3 +308,25 @@ def test_signatures_are_those_of_scikit_learn(model):
 def test_estimators_pass_scikit_learns_checks(model):
     failed = [check for check in check_estimator(model, on_fail=None) if check["status"] == "failed"]
     assert [(check["check_name"], check["exception"]) for check in failed] == []
+
+
+@pytest.mark.parametrize("shape", [(30, 120), (30, 40)])
+def test_steps_along_directions_that_rounding_bends_do_not_diverge(shape):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal(shape) + 1e7
+    y = X @ (rng.standard_normal(shape[1]) / 1e7) + rng.standard_normal(shape[0])
+    options = {"alpha": 1e-3, "fit_intercept": False, "tol": 1e-6, "max_iter": 1000}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        ours, theirs = Lasso(**options).fit(X, y), peer.Lasso(**options).fit(X, y)
+    residual, expected = (np.mean((y - model.predict(X)) ** 2) for model in (ours, theirs))
+    assert residual < 1.1 * expected
+
+
+def test_a_warm_start_from_other_features_is_refused():
+    X, y, _ = problem()
+    model = Lasso(warm_start=True).fit(X, y)
+    with pytest.raises(
+        ValueError, match="Lasso: with warm_start, X must have the features of the last fit, 12"
+    ):
+        model.fit(X[:, :5], y)

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 import sklearn_dl.linear_model.logistic_loss as module
-from sklearn_dl.linear_model import logistic_newton
+from sklearn_dl.linear_model import logistic_hessians
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 
 
@@ -61,7 +61,7 @@ def test_hessian_is_the_finite_difference_of_the_gradient(n_classes):
     loss = _loss(X, codes, weight, n_classes)
     flat = np.random.default_rng(1).normal(size=loss.shape).ravel()
     name = "binary_hessian" if n_classes == 2 else "multinomial_hessian"
-    hessian = getattr(logistic_newton, name)(loss, flat)
+    hessian = getattr(logistic_hessians, name)(loss, flat)
     directions = np.random.default_rng(2).normal(size=(5, *loss.shape))
     if n_classes > 2:  # along equal changes of all classes the Hessian is filled up
         directions -= directions.mean(1, keepdims=True)

@@ -26,7 +26,7 @@ def test_minimum_of_a_quadratic_is_the_solution_of_its_linear_system():
 
 
 def test_the_inverse_hessian_makes_one_step_of_a_quadratic():
-    matrix, target, objective = _quadratic(1e8)
+    matrix, _, objective = _quadratic(1e8)
     inverse = np.linalg.inv(matrix)
     result = minimize(
         objective, np.zeros(20), lambda x: lambda g: inverse @ g, tol=1e-6, decrease_tol=np.inf, max_iter=9
@@ -39,7 +39,7 @@ def test_memory_of_steps_saves_iterations_over_plain_descent():
     _, _, objective = _quadratic(100)
     options = {"tol": 1e-6, "decrease_tol": np.inf, "max_iter": 2000}
     with_memory = minimize(objective, np.zeros(20), lambda x: lambda g: g / 100, **options)
-    without = minimize(objective, np.zeros(20), lambda x: lambda g: g / 100, renew=True, **options)
+    without = minimize(objective, np.zeros(20), lambda x: lambda g: g / 100, memory=0, **options)
     assert with_memory.n_iter < without.n_iter / 4
 
 
@@ -49,7 +49,7 @@ def test_newton_steps_converge_quadratically_on_a_strictly_convex_function():
 
     result = minimize(
         objective, np.full(3, 2.0), lambda x: lambda g: g / np.cosh(x), tol=1e-6, decrease_tol=1, max_iter=9,
-        renew=True,
+        memory=0,
     )  # fmt: skip
     assert result.converged
     np.testing.assert_allclose(result.x, 0, atol=1e-15)

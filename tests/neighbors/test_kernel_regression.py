@@ -131,6 +131,14 @@ def test_no_bandwidth_of_a_fine_grid_beats_the_one_that_leave_one_out_chose():
     assert model.bandwidth_ == pytest.approx(fine.bandwidth_, rel=0.02)
 
 
+def test_in_many_dimensions_the_search_goes_below_the_nearest_distance():
+    X, _ = data(n=400, n_features=40)
+    model = KernelRegression().fit(X, X[:, :20].sum(axis=1))
+    nearest = min(math.dist(X[0], row) for row in X[1:])
+    assert model.loo_bandwidths_[0] < nearest / 10
+    assert model.loo_bandwidths_[0] < model.bandwidth_ < model.loo_bandwidths_[-1]
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_weights_equal_repetitions(kernel):
     X, y = data()

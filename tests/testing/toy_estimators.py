@@ -21,10 +21,13 @@ KNOWN_DEVICES = ("cpu", "cuda")
 class Centroids(ClassifierMixin, BaseEstimator):
     """Nearest weighted mean of a class; `random_state` shifts the means by very little."""
 
-    def __init__(self, jitter=1e-3, class_weight=None, batch_size=32, device=None, random_state=None):
+    def __init__(
+        self, jitter=1e-3, class_weight=None, batch_size=32, max_epochs=1, device=None, random_state=None
+    ):
         self.jitter = jitter
         self.class_weight = class_weight
         self.batch_size = batch_size
+        self.max_epochs = max_epochs
         self.device = device
         self.random_state = random_state
 

@@ -1,0 +1,139 @@
+"""Hessians of the logistic loss, in full or in part, and their inverses."""
+
+import numpy as np
+from scipy import linalg, sparse
+
+from sklearn_dl._base.arrays import Array, move_like, to_host
+from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.preconditioned_lbfgs import InverseHessian
+from sklearn_dl.linear_model.sparse_logistic_kernels import sum_squares
+
+_SINGULAR = 1e-10  # eigenvalues below this part of the largest one, of the scaled Hessian, count as zero
+
+
+def binary_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
+    """Hessian of the loss of two classes, penalty included, (n_parameters, n_parameters)."""
+    chance = loss.probabilities(flat)
+    return penalized(loss, loss.gram(loss.weighted(chance * (1 - chance))))
+
+
+def multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
+    """Hessian of the multinomial loss, penalty included, (n_parameters, n_parameters).
+
+    Its blocks are X' diag(p_k [k = l] - p_k p_l) X (Böhning, 1992, Multinomial logistic regression algorithm,
+    equation 2.3). Adding the same to all classes changes no probability; in that direction, where the
+    gradient is 0, it is given the mean of the diagonal blocks, so that it has an inverse.
+    """
+    n_classes, size = loss.shape
+    chances = loss.probabilities(flat)
+    blocks = np.stack([penalized(loss, loss.gram(loss.weighted(chance))) for chance in chances])
+    rows = _design(loss) * loss.xp.sqrt(loss.weighted(loss.xp.ones_like(chances[0])))[:, None]
+    spread = (chances.T[:, :, None] * rows[:, None, :]).reshape(len(rows), n_classes * size)
+    hessian = -to_host(spread.T @ spread) / loss.total
+    by_class = hessian.reshape(n_classes, size, n_classes, size)
+    by_class[np.arange(n_classes), :, np.arange(n_classes), :] += blocks
+    by_class += (blocks.mean(0) / n_classes)[None, :, None, :]
+    return hessian
+
+
+def shared_hessian(loss: LogisticLoss) -> np.ndarray:
+    """X'X / n_classes plus the penalty: the Hessian at zero by a class's parameters, if classes sum to 0."""
+    ones = loss.weighted(loss.xp.ones(loss.n_samples, dtype=loss.X.dtype, **loss.device))
+    return penalized(loss, loss.gram(ones) * _curvature_of_a_guess(loss))
+
+
+def with_unseen_columns(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
+    """Give features that are constant over the pilot's rows the diagonal that all rows say."""
+    features = np.arange(loss.n_features)
+    unseen = features[hessian[features, features] <= loss.l2[features] * (1 + 1e-6)]
+    if len(unseen):
+        moments = _second_moments(loss, unseen)
+        hessian[unseen, unseen] += _curvature_of_a_guess(loss) * moments
+    return hessian
+
+
+def inverse_of(hessian: np.ndarray) -> InverseHessian:
+    """Function that multiplies by the inverse of a symmetric, positive semi-definite matrix.
+
+    Scaled to a unit diagonal first, so that the units of features do not matter. Where it is singular, by its
+    pseudo-inverse.
+
+    Parameters
+    ----------
+    hessian : ndarray of shape (size, size)
+        Left as it is.
+    """
+    scale = np.sqrt(np.diag(hessian))
+    scale[~(scale > 0)] = 1.0
+    scaled = hessian / scale / scale[:, None]
+    try:
+        factor = linalg.cholesky(scaled, lower=True, check_finite=False)
+        if np.diag(factor).min() ** 2 > _SINGULAR:
+            return lambda gradient: (
+                (linalg.cho_solve((factor, True), (gradient.T / scale).T, check_finite=False).T / scale).T
+            )
+    except linalg.LinAlgError:
+        pass
+    values, vectors = linalg.eigh(scaled)
+    kept = values > _SINGULAR * max(values[-1], np.finfo(float).tiny)
+    half = (vectors[:, kept].T / scale).T
+    return lambda gradient: half @ ((half.T @ gradient).T / values[kept]).T
+
+
+def diagonal_inverse(loss: LogisticLoss) -> InverseHessian:
+    """Inverse of the diagonal of the Hessian at zero, where a chance is that of a guess."""
+    diagonal = np.ones(loss.shape[1])
+    diagonal[: loss.n_features] = _second_moments(loss, np.arange(loss.n_features))
+    diagonal = diagonal * _curvature_of_a_guess(loss) + loss.l2
+    diagonal[~(diagonal > 0)] = 1.0
+    return lambda gradient: (gradient.reshape(loss.shape) / diagonal).ravel()
+
+
+def minimum_norm(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
+    """Of all parameters that give the same probabilities, those with the smallest coefficients."""
+    gram = loss.gram(loss.xp.ones(loss.n_samples, dtype=loss.X.dtype, **loss.device))
+    scale = np.sqrt(np.diag(gram))
+    scale[~(scale > 0)] = 1.0
+    values, vectors = linalg.eigh(gram / scale / scale[:, None])
+    null = vectors[:, values <= _SINGULAR * values[-1]] / scale[:, None]
+    if not null.shape[1]:
+        return flat
+    rows = flat.reshape(loss.shape)
+    excess = np.linalg.lstsq(null[: loss.n_features], rows[:, : loss.n_features].T, rcond=None)[0]
+    return (rows - (null @ excess).T).ravel()
+
+
+def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
+    """Mean over rows of the squared centered features, ndarray of shape (len(features),)."""
+    if sparse.issparse(loss.X):
+        weight = np.empty(0) if loss.weight is None else loss.weight
+        sums = np.zeros(loss.n_features)
+        kernel = sum_squares if loss.is_compiled else sum_squares.py_func
+        kernel(loss.X.data, loss.X.indices, loss.X.indptr, weight, sums)
+        return sums[features] / loss.total
+    center = move_like(loss.center[features], loss.X)
+    columns = move_like(features, loss.codes, keep_dtype=True)
+    total = np.zeros(len(features))
+    for rows in (rows for group in loss.groups for rows in group):
+        squares = (loss.X[rows][:, columns] - center) ** 2
+        total += to_host(squares.sum(0) if loss.weight is None else loss.weight[rows] @ squares)
+    return total / loss.total
+
+
+def _curvature_of_a_guess(loss: LogisticLoss) -> float:
+    return 0.25 if loss.n_classes == 2 else 1 / loss.n_classes
+
+
+def penalized(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
+    """The Hessian of one class's parameters with that of the squared penalty."""
+    return hessian + np.diag(loss.l2)
+
+
+def _design(loss: LogisticLoss) -> Array:
+    """Centered features, with a column of ones for the intercept."""
+    rows = loss.X.toarray() if sparse.issparse(loss.X) else loss.X
+    centered = rows - move_like(loss.center, rows)
+    if not loss.fit_intercept:
+        return centered
+    ones = loss.xp.ones_like(centered[:, :1])
+    return loss.xp.concatenate([centered, ones], 1)

@@ -1,7 +1,12 @@
-"""The best threshold of one feature in one node, from sums over the feature's bins; scores as in :mod:`splits`."""
+"""The best threshold of one feature in one node, from sums over the bins of the feature.
+
+Scores are those of :mod:`sklearn_dl.tree.splits`.
+"""
+
+from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
@@ -17,6 +22,9 @@ def _trailing_zeros(typing_context, bits):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+trailing_zeros: Any = _trailing_zeros  # as kernels call it, without the context
 
 
 @inner
@@ -62,7 +70,7 @@ def _n_rows(code, target, room):
     n = 0.0
     for k in range(target.n_classes):
         n += room.sums[code, k]
-    return np.int64(n)
+    return int(n)
 
 
 @inner
@@ -73,7 +81,7 @@ def _list_seen(seen, present):
     for i in range(len(words)):
         bits = words[i]
         while bits != 0:
-            present[n_present] = 8 * i + np.int64(_trailing_zeros(bits)) // 8
+            present[n_present] = 8 * i + int(trailing_zeros(bits)) // 8
             n_present += 1
             bits &= bits - np.uint64(1)
         words[i] = 0
@@ -127,7 +135,7 @@ def bin_split(node, j, present, n_missing, missing_left, bins, target, limits, r
             weight, at_left, at_right = _move_squares(moved, left, total)
         else:
             weight, at_left, at_right = _move_logs(moved, left, total, target.logs)
-        n_left = n_left + room.counts[code] if counted else np.int64(weight)
+        n_left = n_left + room.counts[code] if counted else int(weight)
         following = present[i + 1] if i + 1 < len(present) else NONE
         if following != NONE and bins.low[j, following] <= bins.high[j, code] + EQUAL:
             continue

@@ -76,7 +76,7 @@ def _columns(X):
 
 
 def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:
-    """Largest values of bins of one value each, or else of about equally many rows; the last one is infinite."""
+    """Largest values of bins of one value each, or else of about equal size; the last one is infinite."""
     values = np.sort(sample[~np.isnan(sample)])
     first = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
     if len(first) > max_bins:
@@ -89,9 +89,9 @@ def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _number_values(column, values, codes):
-    """Fill `values` with the distinct ones and `codes` with their places; their number, or 0 if too many or missing.
+    """Fill `values` with the distinct ones and `codes` with their places, and return their number.
 
-    Values are told apart by a hash table of their bits.
+    That is 0 where there are too many, or a value is missing. A hash table of their bits tells values apart.
     """
     n = 0
     table = np.full(1024, -1, np.int64)
@@ -121,7 +121,7 @@ def _assign(column, tops, n_bins, codes, low, high):
         code = 0
         step = 128
         while step > 0:
-            code += step * np.int64(tops[code + step - 1] < x)
+            code += step * int(tops[code + step - 1] < x)
             step >>= 1
         if np.isnan(x):
             codes[i] = n_bins

@@ -1,6 +1,6 @@
 """From rows and targets to scikit-learn's ``Tree``: sorting or binning, growing, and the table of nodes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.tree._tree import TREE_LEAF, TREE_UNDEFINED, Tree
@@ -63,7 +63,7 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
     tree : sklearn.tree._tree.Tree
         The nodes in scikit-learn's order.
     """
-    # Sums of squares of targets far from 0 would cancel; the mean would drown the others in an outlier's rounding.
+    # Sums of targets far from 0 would cancel; shifted by a mean that an outlier moves, the others would drown.
     center = np.median(problem.y) if CRITERIA[problem.criterion] == SQUARED_ERROR else 0.0
     # Spread over all 64 bits, which the first random numbers would else not reach.
     seed = np.uint64(int(random_state.randint(1, np.iinfo(np.int32).max)) * 0x9E3779B97F4A7C15 % 2**64)

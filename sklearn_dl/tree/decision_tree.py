@@ -1,6 +1,7 @@
 """DecisionTreeClassifier and DecisionTreeRegressor: scikit-learn's trees, grown by kernels of our own."""
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -34,7 +35,7 @@ def _as_array(data: Any) -> Any:
     return to_host(data) if is_tensor(data) else data
 
 
-class TreeModel(FloatTableInput, Estimator):
+class TreeModel(FloatTableInput, Estimator, ABC):
     """Decision tree whose large fits run in our kernels, and all else in scikit-learn."""
 
     criterion: Any
@@ -42,9 +43,10 @@ class TreeModel(FloatTableInput, Estimator):
 
     splitter: Literal["best", "random", "hist"] | Splitter = param(
         default="best",
-        doc='How thresholds are found: "best" looks at all of them, "random" at one random threshold a feature, '
-        '"hist" at those between at most `max_bins` bins of neighbouring values, which is fastest where there are '
-        'many rows. "hist" takes no sparse X and a single output; below 100,000 numbers in X it is "best".',
+        doc='How thresholds are found: "best" looks at all of them, "random" at one random threshold a '
+        'feature, "hist" at those between at most `max_bins` bins of neighbouring values, which is fastest '
+        'where there are many rows. "hist" takes no sparse X and a single output; below 100,000 numbers in X '
+        'it is "best".',
     )
     max_depth: PositiveInt | None = param(
         default=None, doc="Depth at most. None grows until leaves are pure or too small."
@@ -79,8 +81,8 @@ class TreeModel(FloatTableInput, Estimator):
     )
     monotonic_cst: Sequence | np.ndarray | None = param(
         default=None,
-        doc="For each feature, 1 if predictions (of the second class) must rise with it, -1 if they must fall, "
-        "0 if neither.",
+        doc="For each feature, 1 if predictions (of the second class) must rise with it, -1 if they must "
+        "fall, 0 if neither.",
     )
     max_bins: Annotated[int, Interval("an int from 2 to 255", low=2, high=255)] = param(
         default=255, doc='Bins of a feature at most, for splitter="hist"; missing values have one more.'
@@ -144,7 +146,7 @@ class TreeModel(FloatTableInput, Estimator):
         # None means fresh random numbers; scikit-learn would move numpy's global ones.
         seed = self.random_state
         random_state = np.random.RandomState() if seed is None else check_random_state(seed)
-        if self._is_for_peer(X, y, weight):
+        if self._is_for_peer(X, y):
             return self._fit_as_peer(X, y, weight, random_state)
         return self._fit_by_kernel(X, np.reshape(y, -1), weight, random_state)
 
@@ -163,7 +165,7 @@ class TreeModel(FloatTableInput, Estimator):
             )
         return X, y
 
-    def _is_for_peer(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> bool:
+    def _is_for_peer(self, X: Any, y: np.ndarray) -> bool:
         """Whether scikit-learn's builder is the one that can, or is not slower."""
         return (
             X.shape[0] * X.shape[1] < _SMALL
@@ -171,7 +173,6 @@ class TreeModel(FloatTableInput, Estimator):
             or self.criterion not in CRITERIA
             or sparse.issparse(X)
             or y.size != X.shape[0]
-            or (weight is not None and (weight.min() < 0 or weight.max() == 0))
         )
 
     def _fit_as_peer(
@@ -185,17 +186,21 @@ class TreeModel(FloatTableInput, Estimator):
         if params["criterion"] == "friedman_mse":
             params["criterion"] = "squared_error"
         peer = self._peer(**params).fit(X, y, weight)
-        vars(self).update({name: value for name, value in vars(peer).items() if name.endswith("_")})
+        self.__dict__.update({name: value for name, value in vars(peer).items() if name.endswith("_")})
         return self
 
     def _fit_by_kernel(
-        self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, random_state: np.random.RandomState
+        self,
+        X: np.ndarray,
+        labels: np.ndarray,
+        weight: np.ndarray | None,
+        random_state: np.random.RandomState,
     ) -> Self:
-        labels = y
-        y, n_classes, total = self._read_target(y, weight)
-        if len(X) * max(n_classes, 1) >= _MOST_ENTRIES:
-            return self._fit_as_peer(X, labels, weight, random_state)
-        weight = total
+        given_weight = weight
+        y, n_classes, weight = self._read_target(labels, given_weight)
+        bad_weight = weight is not None and (weight.min() < 0 or weight.max() == 0)
+        if bad_weight or len(X) * max(n_classes, 1) >= _MOST_ENTRIES:
+            return self._fit_as_peer(X, labels, given_weight, random_state)
         self.n_features_in_, self.n_outputs_ = X.shape[1], 1
         limits = read_limits(self, len(X), n_classes, weight)
         self.max_features_ = limits.max_features
@@ -206,11 +211,11 @@ class TreeModel(FloatTableInput, Estimator):
         self._prune_tree()
         return self
 
+    @abstractmethod
     def _read_target(
         self, y: np.ndarray, weight: np.ndarray | None
     ) -> tuple[np.ndarray, int, np.ndarray | None]:
         """Class indices or real targets, the number of classes or 0, and the weights of the rows."""
-        raise NotImplementedError
 
     def _require_dense_single_output(self, X: Any, y: Any) -> None:
         if sparse.issparse(X):
@@ -228,7 +233,7 @@ class TreeModel(FloatTableInput, Estimator):
             )
 
     def _validate_X_predict(self, X: Any, check_input: bool) -> Any:
-        return super()._validate_X_predict(_as_array(X), check_input)  # type: ignore[misc]
+        return super()._validate_X_predict(_as_array(X), check_input)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -244,13 +249,13 @@ class TreeModel(FloatTableInput, Estimator):
 class DecisionTreeClassifier(TreeModel, scikit_learn.DecisionTreeClassifier):
     """Decision tree for classes.
 
-    Splits the rows in two by a threshold of one feature, and each part again, so that the classes in the parts
-    are as pure as can be (Breiman, Friedman, Olshen, Stone, 1984). Answers and methods are those of
+    Splits the rows in two by a threshold of one feature, and each part again, so that the classes in the
+    parts are as pure as can be (Breiman, Friedman, Olshen, Stone, 1984). Answers and methods are those of
     :class:`sklearn.tree.DecisionTreeClassifier`, which this class extends.
 
     Rows are sorted by every feature once; a split keeps their order. Features of at most 256 values, such as
-    pixels, are counted instead. Sparse X, several outputs, negative weights and X of less than 100,000 numbers
-    are left to scikit-learn's own builder.
+    pixels, are counted instead. Random splits, sparse X, several outputs, negative weights and X of less than
+    100,000 numbers are left to scikit-learn's own builder.
 
     References
     ----------
@@ -273,13 +278,13 @@ class DecisionTreeClassifier(TreeModel, scikit_learn.DecisionTreeClassifier):
 
     criterion: Literal["gini", "entropy", "log_loss"] | Criterion = param(
         default="gini",
-        doc='Impurity that splits lower: "gini" is the chance that two rows of a node differ in class, "entropy" '
-        'and "log_loss" are the entropy of the classes in bits.',
+        doc='Impurity that splits lower: "gini" is the chance that two rows of a node differ in class, '
+        '"entropy" and "log_loss" are the entropy of the classes in bits.',
     )
     class_weight: dict | list | Literal["balanced"] | None = param(
         default=None,
-        doc='Weight of each class: a dict from labels, or "balanced" for the same total for all. A list of dicts '
-        "for several outputs.",
+        doc='Weight of each class: a dict from labels, or "balanced" for the same total for all. A list of '
+        "dicts for several outputs.",
     )
 
     _peer = scikit_learn.DecisionTreeClassifier
@@ -303,13 +308,13 @@ class DecisionTreeClassifier(TreeModel, scikit_learn.DecisionTreeClassifier):
 class DecisionTreeRegressor(TreeModel, scikit_learn.DecisionTreeRegressor):
     """Decision tree for real targets.
 
-    Splits the rows in two by a threshold of one feature, and each part again, so that the targets in the parts
-    are as alike as can be (Breiman, Friedman, Olshen, Stone, 1984). Answers and methods are those of
+    Splits the rows in two by a threshold of one feature, and each part again, so that the targets in the
+    parts are as alike as can be (Breiman, Friedman, Olshen, Stone, 1984). Answers and methods are those of
     :class:`sklearn.tree.DecisionTreeRegressor`, which this class extends.
 
     Rows are sorted by every feature once; a split keeps their order. Features of at most 256 values, such as
-    pixels, are counted instead. The absolute error, sparse X, several outputs, negative weights and X of less
-    than 100,000 numbers are left to scikit-learn's own builder.
+    pixels, are counted instead. The absolute error, random splits, sparse X, several outputs, negative
+    weights and X of less than 100,000 numbers are left to scikit-learn's own builder.
 
     References
     ----------
@@ -328,8 +333,9 @@ class DecisionTreeRegressor(TreeModel, scikit_learn.DecisionTreeRegressor):
 
     criterion: Literal["squared_error", "absolute_error", "friedman_mse", "poisson"] | Criterion = param(
         default="squared_error",
-        doc='Impurity that splits lower: the mean "squared_error", the mean "absolute_error" from the median, or '
-        'half the "poisson" deviance for targets of at least 0. "friedman_mse" is "squared_error", and deprecated.',
+        doc='Impurity that splits lower: mean "squared_error", mean "absolute_error" from the median, or '
+        'half the "poisson" deviance for targets of at least 0. "friedman_mse" is "squared_error", and '
+        "deprecated.",
     )
 
     _peer = scikit_learn.DecisionTreeRegressor
@@ -340,7 +346,8 @@ class DecisionTreeRegressor(TreeModel, scikit_learn.DecisionTreeRegressor):
         y = np.ascontiguousarray(y, dtype=np.float64)
         if self.criterion == "poisson" and y.min() < 0:
             raise ValueError(
-                f"{type(self).__name__}: Some value(s) of y are negative which is not allowed for Poisson regression."
+                f"{type(self).__name__}: Some value(s) of y are negative which is not allowed for Poisson "
+                "regression."
             )
         if self.criterion == "poisson" and y.sum() <= 0:
             raise ValueError(

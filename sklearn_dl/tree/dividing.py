@@ -7,7 +7,7 @@ from sklearn_dl.tree.kernel import inner
 
 @inner
 def divide(nodes, me, child, rows, bins, target, limits, room):
-    """Move the rows of a node, and fill in the places of its children, ``nodes[child]`` and ``nodes[child + 1]``."""
+    """Move the rows of a node, and place its children, ``nodes[child]`` and ``nodes[child + 1]``."""
     node, left, right = nodes[me], nodes[child], nodes[child + 1]
     node.left, node.right = child, child + 1
     n_missing_left = node.n_missing if node.missing_left else 0
@@ -59,7 +59,7 @@ def _partition(rows, j, start, stop, room):
     left, right = start, 0
     for i in range(start, stop):
         entry, value = entries[i], values[i]
-        goes_left = np.int64(room.goes_left[entry >> n_bits])
+        goes_left = int(room.goes_left[entry >> n_bits])
         # Both are written, and the one that is not wanted is overwritten: no branch to mispredict.
         entries[left], values[left] = entry, value
         room.entries[right], room.values[right] = entry, value
@@ -76,8 +76,8 @@ def _partition_bins(node, codes, missing, rows, room):
     left, right = node.start, 0
     for i in range(node.start, node.stop):
         entry = entries[i]
-        code = np.int64(codes[entry >> n_bits])
-        goes_left = np.int64(code <= node.cut) if code != missing else node.missing_left
+        code = int(codes[entry >> n_bits])
+        goes_left = int(code <= node.cut) if code != missing else node.missing_left
         entries[left] = room.entries[right] = entry
         left += goes_left
         right += 1 - goes_left

@@ -11,8 +11,8 @@ from sklearn_dl.tree.splits import class_split, mean_split, unweighted_class_spl
 def find_split(node, rows, bins, target, limits, room):
     """Fill in a node's best split; False where there is none, or it improves too little.
 
-    Features that vary go to the next level of ``room.active``. As in scikit-learn, at least one of them is looked
-    at, and drawing one that was found constant further up counts as looking at it.
+    Features that vary go to the next level of ``room.active``. As in scikit-learn, at least one of them is
+    looked at, and drawing one that was found constant further up counts as looking at it.
     """
     level = min(node.depth, len(room.active) - 1)
     features = room.features
@@ -53,7 +53,7 @@ def find_split(node, rows, bins, target, limits, room):
 
 @inner
 def _split_sorted(node, j, best, rows, target, limits, room):
-    """Whether feature `j` varies, and the better of its best score and `best`; the node keeps the better split."""
+    """Whether feature `j` varies, and the better of its score and `best`; the node keeps the better split."""
     values, entries = rows.values[j, node.start : node.stop], rows.entries[j, node.start : node.stop]
     n_known = len(values)
     if rows.has_missing[j]:

@@ -1,8 +1,8 @@
 """Growing a tree: depth first, or best first where the number of leaves is limited.
 
-The rows of a node are a range of places. A split moves those that go left before those that go right; both keep
-their order. Where features are sorted this happens in the order of each feature, so that nothing is ever sorted
-again; where they are binned, in a single order.
+The rows of a node are a range of places. A split moves those that go left before those that go right; both
+keep their order. Where features are sorted this happens in the order of each feature, so that nothing is ever
+sorted again; where they are binned, in a single order.
 """
 
 import numpy as np
@@ -48,7 +48,8 @@ def grow(rows, bins, target, limits, seed, nodes, values):
     width = width if width <= 8 else (width + 15) // 16 * 16
     room = Room(
         np.empty((1 if limits.max_leaf_nodes > 0 else _LEVELS, n_features), np.int64),
-        np.empty(n_features, np.int64), np.empty(width), np.empty(max(width, 2)), np.empty(width), np.zeros(n_samples, np.uint8),
+        np.empty(n_features, np.int64), np.empty(width), np.empty(max(width, 2)), np.empty(width),
+        np.zeros(n_samples, np.uint8),
         np.empty(n_samples, np.float32), np.empty(n_samples, np.uint32), np.zeros(n_bins, np.int64),
         np.zeros((n_bins, max(width, 2))), np.zeros(n_bins, np.uint8), np.empty(n_bins, np.int64),
         np.array([seed]),

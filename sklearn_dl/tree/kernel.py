@@ -18,10 +18,8 @@ def inner(function: Callable[..., Any], **options: Any) -> Any:
     Without wrappers for Python it compiles in half the time, and without reference counts, which are atomic,
     small nodes are split four times as fast.
     """
-    return njit(
-        nogil=True, cache=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True,
-        **options,
-    )(function)  # fmt: skip
+    without: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(nogil=True, cache=True, error_model="numpy", **without, **options)(function)
 
 
 def inner_reordered(function: Callable[..., Any]) -> Any:

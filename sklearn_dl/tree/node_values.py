@@ -9,7 +9,7 @@ _ZERO_IMPURITY = np.finfo(np.float64).eps
 
 @inner
 def describe(node, value, rows, target, total):
-    """Fill in a node's weight, value and impurity, and `total`, its weights by class or its sum of targets."""
+    """Fill in a node's weight, value and impurity, and `total`, its weights by class or sum of targets."""
     entries = rows.entries[node.order, node.start : node.stop]
     if target.n_classes > 0:
         _describe_classes(node, value, target, entries, rows.n_bits, total)

@@ -1,10 +1,10 @@
 """The best threshold of one feature in one node, over rows sorted by its values.
 
-A split is scored by what it leaves of the node's impurity; larger is better. With class counts l and r of the two
-sides, of sums L and R, the Gini score is ``|l|^2 / L + |r|^2 / R`` and that of the entropy
+A split is scored by what it leaves of the node's impurity; larger is better. With class counts l and r of the
+two sides, of sums L and R, the Gini score is ``|l|^2 / L + |r|^2 / R`` and that of the entropy
 ``sum l log l - L log L + sum r log r - R log R``; with sums of targets s and t, that of the squared error is
-``s^2 / L + t^2 / R`` and that of the Poisson deviance ``s log(s / L) + t log(t / R)`` (Breiman, Friedman, Olshen,
-Stone, 1984, Classification and regression trees, chapters 4 and 8).
+``s^2 / L + t^2 / R`` and that of the Poisson deviance ``s log(s / L) + t log(t / R)`` (Breiman, Friedman,
+Olshen, Stone, 1984, Classification and regression trees, chapters 4 and 8).
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def mean_score(criterion, left, right, n_left, n_right):
 
 @inner
 def keeps_order(sign, lower, upper, left, right):
-    """Whether the values of two children are within bounds, and rise (sign 1) or fall (-1) where they must."""
+    """Whether the values of two children are within bounds, and rise (sign 1) or fall (-1)."""
     return (
         left >= lower and right >= lower and left <= upper and right <= upper and (left - right) * sign <= 0
     )

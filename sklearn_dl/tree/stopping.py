@@ -54,7 +54,7 @@ def read_limits(model: Any, n_samples: int, n_classes: int, weight: np.ndarray |
     )
 
 
-def _count(limit: float, n_samples: int) -> int:
+def _count(limit: Any, n_samples: int) -> int:
     return int(limit) if isinstance(limit, Integral) else math.ceil(limit * n_samples)
 
 

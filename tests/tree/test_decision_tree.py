@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def best_split(X, y, w, impurity, min_leaf):
     found = (np.inf, None, None)
     for j in range(X.shape[1]):
         values = np.unique(X[:, j])
-        for low, high in zip(values[:-1], values[1:], strict=True):
+        for low, high in pairwise(values):
             left = X[:, j] <= low
             if min(left.sum(), (~left).sum()) < min_leaf:
                 continue

@@ -63,8 +63,7 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
     tree : sklearn.tree._tree.Tree
         The nodes in scikit-learn's order.
     """
-    # Sums of targets far from 0 would cancel; shifted by a mean that an outlier moves, the others would drown.
-    center = np.median(problem.y) if CRITERIA[problem.criterion] == SQUARED_ERROR else 0.0
+    center = _center(problem)
     # Spread over all 64 bits, which the first random numbers would else not reach.
     seed = np.uint64(int(random_state.randint(1, np.iinfo(np.int32).max)) * 0x9E3779B97F4A7C15 % 2**64)
     n_samples, n_features = problem.X.shape
@@ -78,6 +77,17 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
     rows, bins = _arrange(problem, random_state)
     n_nodes = grow(rows, bins, _target(problem, center), limits, seed, nodes, values)
     return _tree(nodes[:n_nodes], values[:n_nodes] + center, n_features, max(1, problem.n_classes))
+
+
+def _center(problem: Problem) -> float:
+    """Typical target where all are far from 0, so that their sums do not cancel; else 0, to round nothing.
+
+    It is the median, since a mean that an outlier moves would drown the others.
+    """
+    if CRITERIA[problem.criterion] != SQUARED_ERROR:
+        return 0.0
+    median = float(np.median(problem.y))
+    return median if abs(median) > 10 * problem.y.std() else 0.0
 
 
 def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Rows, Bins | None]:
@@ -123,8 +133,10 @@ def _target(problem: Problem, center: float) -> Target:
 def _tree(nodes: np.ndarray, values: np.ndarray, n_features: int, n_classes: int) -> Tree:
     """scikit-learn's tree with these nodes."""
     tree = Tree(n_features, np.array([n_classes], np.intp), 1)
-    number, is_leaf = nodes["number"], nodes["left"] == NONE
-    table = np.zeros(len(nodes), tree.__getstate__()["nodes"].dtype)
+    number, order = nodes["number"], np.argsort(nodes["number"])
+    nodes = nodes[order]
+    is_leaf = nodes["left"] == NONE
+    table = np.zeros(len(nodes), tree.__getstate__()["nodes"].dtype)  # zeros between fields too, for pickles
     table["left_child"] = np.where(is_leaf, TREE_LEAF, number[nodes["left"]])
     table["right_child"] = np.where(is_leaf, TREE_LEAF, number[nodes["right"]])
     table["feature"] = np.where(is_leaf, TREE_UNDEFINED, nodes["feature"])
@@ -133,12 +145,11 @@ def _tree(nodes: np.ndarray, values: np.ndarray, n_features: int, n_classes: int
     table["impurity"] = nodes["impurity"]
     table["n_node_samples"] = nodes["stop"] - nodes["start"]
     table["weighted_n_node_samples"] = nodes["weight"]
-    order = np.argsort(number)
     tree.__setstate__(
         {
             "max_depth": int(nodes["depth"].max()),
             "node_count": len(nodes),
-            "nodes": table[order],
+            "nodes": table,
             "values": np.ascontiguousarray(values[order][:, None, :]),
         }
     )

@@ -3,6 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,7 +17,15 @@ from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from sklearn_dl._base.arrays import is_tensor, to_host
 from sklearn_dl._base.inputs import FloatTableInput
-from sklearn_dl._base.params import Estimator, Interval, NonNegativeFloat, PositiveInt, RandomState, param
+from sklearn_dl._base.params import (
+    Estimator,
+    Interval,
+    InvalidParameterError,
+    NonNegativeFloat,
+    PositiveInt,
+    RandomState,
+    param,
+)
 from sklearn_dl.tree.building import CRITERIA, Problem, build_tree
 from sklearn_dl.tree.stopping import read_limits
 
@@ -149,6 +158,14 @@ class TreeModel(FloatTableInput, Estimator, ABC):
         if self._is_for_peer(X, y):
             return self._fit_as_peer(X, y, weight, random_state)
         return self._fit_by_kernel(X, np.reshape(y, -1), weight, random_state)
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if isinstance(self.min_samples_split, Integral) and self.min_samples_split < 2:  # 1.0 is a share
+            raise InvalidParameterError(
+                f"{type(self).__name__}: the 'min_samples_split' parameter must be an int in the range [2, inf) "
+                f"or a float in the range (0.0, 1.0]; got {self.min_samples_split!r}."
+            )
 
     def _read(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         name = type(self).__name__

@@ -8,6 +8,7 @@ from numba import njit
 
 NONE = -1  # no child, no feature
 EQUAL = np.float32(1e-7)  # values no further apart are not split, as in scikit-learn
+ROUNDING = 8 * np.finfo(np.float64).eps  # what sums may be off by, relative to their largest part
 
 GINI, ENTROPY, SQUARED_ERROR, POISSON = range(4)
 

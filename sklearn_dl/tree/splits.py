@@ -9,7 +9,7 @@ Olshen, Stone, 1984, Classification and regression trees, chapters 4 and 8).
 
 import numpy as np
 
-from sklearn_dl.tree.kernel import EQUAL, GINI, SQUARED_ERROR, inner, x_log_x
+from sklearn_dl.tree.kernel import EQUAL, GINI, ROUNDING, SQUARED_ERROR, inner, x_log_x
 
 
 @inner
@@ -25,7 +25,7 @@ def mean_score(criterion, left, right, n_left, n_right):
     """Score of a split by the sums of targets and of weights of its sides."""
     if criterion == SQUARED_ERROR:
         return (left * left * n_right + right * right * n_left) / (n_left * n_right)
-    if left <= 0 or right <= 0:
+    if min(left, right) <= ROUNDING * max(1.0, left + right):  # a side must not predict 0
         return -np.inf
     return left * np.log(left / n_left) + right * np.log(right / n_right)
 
@@ -140,8 +140,8 @@ def class_split(
     at_left = at_right = 0.0
     for k in range(len(total)):
         right[k] = total[k] - left[k]
-        at_left += left[k] * left[k] if criterion == GINI else x_log_x(left[k])
-        at_right += right[k] * right[k] if criterion == GINI else x_log_x(right[k])
+        at_left += left[k] * left[k]
+        at_right += right[k] * right[k]
     more = n_missing if missing_left else 0
     last = n_known if n_missing > 0 and not missing_left else n_known - 1
     best, n_left = -np.inf, 0
@@ -152,9 +152,6 @@ def class_split(
         if criterion == GINI:
             at_left += w * (2 * to_left + w)
             at_right -= w * (2 * from_right - w)
-        else:
-            at_left += x_log_x(to_left + w) - x_log_x(to_left)
-            at_right += x_log_x(from_right - w) - x_log_x(from_right)
         left[k], right[k] = to_left + w, from_right - w
         weight_left += w
         if i + 1 == n_known or values[i + 1] > values[i] + EQUAL:
@@ -168,6 +165,11 @@ def class_split(
                 sign, lower, upper, left[0] / weight_left, right[0] / weight_right
             ):
                 continue
+            if criterion != GINI:  # from scratch, or rounding would decide between equal splits
+                at_left = at_right = 0.0
+                for c in range(len(total)):
+                    at_left += x_log_x(left[c])
+                    at_right += x_log_x(right[c])
             score = class_score(criterion, at_left, at_right, weight_left, weight_right)
             if score > best:
                 best, n_left = score, i + 1

@@ -14,8 +14,8 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("linear_model", "neighbors")
-PEER_FAMILIES = ("linear_model", "neighbors", "svm")
+FAMILIES = ("linear_model", "neighbors", "tree")
+PEER_FAMILIES = ("linear_model", "neighbors", "svm", "tree")
 
 OURS = {
     name: getattr(package, name)

@@ -332,6 +332,21 @@ def test_a_pickled_tree_predicts_the_same():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
 
 
+@pytest.mark.parametrize("grid", [False, True])
+def test_the_poisson_deviance_leaves_no_side_without_events(grid):
+    X, y = make_rows(grid=grid)
+    y = np.maximum(y - np.quantile(y, 0.6), 0)
+    model = DecisionTreeRegressor(criterion="poisson").fit(X, y)
+    assert model.predict(X).min() > 0
+    assert DecisionTreeRegressor().fit(X, y).predict(X).min() == 0
+
+
+def test_equal_fits_pickle_to_equal_bytes():
+    X, y = make_rows(n_classes=3)
+    a, b = (pickle.dumps(DecisionTreeClassifier(random_state=0).fit(X, y)) for _ in range(2))
+    assert a == b
+
+
 @pytest.mark.parametrize("offset", [0, 1e7])
 @pytest.mark.parametrize("scale", [1e-6, 1e8])
 def test_targets_far_from_zero_are_split_alike(scale, offset):
@@ -398,6 +413,7 @@ def test_hist_says_what_it_cannot_do():
         ({"monotonic_cst": [1, 0]}, "monotonic_cst has shape"),
         ({"monotonic_cst": [1, 0, 2, 0]}, "must be None or an array-like of -1, 0 or 1"),
         ({"criterion": "poisson"}, "Some value.s. of y are negative"),
+        ({"min_samples_split": 1}, "min_samples_split"),
         ({"splitter": "histogram"}, "Did you mean 'hist'"),
         ({"max_bins": 256}, "max_bins must be an int from 2 to 255"),
     ],

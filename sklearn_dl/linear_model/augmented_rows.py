@@ -82,7 +82,8 @@ class AugmentedRows:
     def squared_norms(self) -> Array:
         """Squared Euclidean norm of every row; there must be no shift."""
         if sparse.issparse(self.X):
-            squares = np.asarray(self.X.multiply(self.X).sum(1)).reshape(-1)
+            squared = sparse.csr_array((self.X.data**2, self.X.indices, self.X.indptr), self.X.shape)
+            squares = squared @ np.ones(self.X.shape[1])
         else:
             squares = namespace(self.X).einsum("ij,ij->i", self.X, self.X)
         return squares + self.constant**2

@@ -37,6 +37,7 @@ def crammer_singer_fit(
         Seed of the order.
     tol : float, default=1e-4
         Passes end when no row's optimality condition is violated by more than this, in units of the score.
+        Rows of which only one variable may move are left out of passes, and checked again at the end.
     max_iter : int, default=1000
         Passes at most.
 
@@ -76,9 +77,9 @@ def _visit_rows(rows, codes, cost, norms, order, W, seed, tol, max_iter):
     n_classes = W.shape[0]
     dual = np.zeros((len(codes), n_classes))
     slopes, best = np.empty(n_classes), np.empty(n_classes)
-    n_active, slack_that_shrinks = len(order), np.inf
+    n_active, allowed = len(order), max(10 * tol, 1.0)
     for n_iter in range(max_iter):
-        largest = 0.0
+        largest, saw_all = 0.0, n_active == len(order)
         k = 0
         while k < n_active:
             other = np.random.randint(k, n_active)
@@ -88,8 +89,8 @@ def _visit_rows(rows, codes, cost, norms, order, W, seed, tol, max_iter):
             row_dots(rows, i, W, slopes)
             slopes += 1
             slopes[y] -= 1
-            violation = _violation(slopes, dual[i], y, cost[i])
-            if violation < -slack_that_shrinks:
+            violation, n_movable = _state(slopes, dual[i], y, cost[i])
+            if n_movable <= 1:
                 n_active -= 1
                 order[k], order[n_active] = order[n_active], order[k]
                 continue
@@ -101,25 +102,28 @@ def _visit_rows(rows, codes, cost, norms, order, W, seed, tol, max_iter):
                         add_row(rows, i, best[m] - dual[i, m], W[m])
                         dual[i, m] = best[m]
             k += 1
-        if largest <= tol:
-            if n_active == len(order):
+        if largest <= allowed:
+            if largest <= tol and saw_all:
                 return n_iter + 1
-            n_active, slack_that_shrinks = len(order), np.inf
-        else:
-            slack_that_shrinks = max(largest, 10 * tol)
+            n_active, allowed = len(order), max(allowed / 2, tol)
     return max_iter
 
 
 @njit(nogil=True, cache=True)
-def _violation(slopes, dual, y, cost):
-    """Largest slope minus the smallest of those whose variable may grow; at most 0 at the row's optimum."""
+def _state(slopes, dual, y, cost):
+    """Largest slope minus the smallest of those whose variable may grow, and how many variables may move.
+
+    The first is 0 at the row's optimum. Variables at their bound of smaller slope than the others stay there.
+    """
     steepest, flattest = -np.inf, np.inf
     for m in range(len(slopes)):
-        if m != y or dual[m] != 0:
-            steepest = max(steepest, slopes[m])
+        steepest = max(steepest, slopes[m])
         if dual[m] < (cost if m == y else 0.0):
             flattest = min(flattest, slopes[m])
-    return steepest - flattest
+    n_movable = 0
+    for m in range(len(slopes)):
+        n_movable += dual[m] < (cost if m == y else 0.0) or slopes[m] >= flattest
+    return steepest - flattest, n_movable
 
 
 @njit(nogil=True, cache=True)
@@ -128,16 +132,15 @@ def _best_of_row(slopes, dual, y, cost, norm, best):
 
     They are ``min(bound, (level - base) / norm)``, at the level where they sum to 0.
     """
-    base = slopes - norm * dual
-    reach = base.copy()
-    reach[y] += norm * cost
-    ordered = np.sort(reach)[::-1]
+    for m in range(len(best)):
+        best[m] = slopes[m] - norm * dual[m] + (norm * cost if m == y else 0.0)
+    best.sort()
     total = -norm * cost
     level = 0.0
-    for count in range(len(ordered)):
-        total += ordered[count]
-        level = total / (count + 1)
-        if count + 1 < len(ordered) and level >= ordered[count + 1]:
+    for count in range(1, len(best) + 1):
+        total += best[-count]
+        level = total / count
+        if count < len(best) and level >= best[-count - 1]:
             break
-    for m in range(len(base)):
-        best[m] = min(cost if m == y else 0.0, (level - base[m]) / norm)
+    for m in range(len(best)):
+        best[m] = min(cost if m == y else 0.0, (level - slopes[m]) / norm + dual[m])

@@ -1,4 +1,4 @@
-"""Linear support vector machines of linear loss, one dual variable after another."""
+"""Linear support vector machines, one dual variable after another."""
 
 from collections.abc import Callable
 
@@ -16,11 +16,12 @@ def dual_coordinate_descent(
     cost: np.ndarray,
     *,
     seed: int,
+    squared: bool = False,
     tol: float = 1e-4,
     max_iter: int = 1000,
     on_step: Callable[[int, float], None] | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Minimize ``w @ w / 2 + sum(cost * distance(rows @ w, [lower, upper]))``.
+    """Minimize ``w @ w / 2 + sum(cost * distance(rows @ w, [lower, upper]))``, or with squared distances.
 
     Passes over the rows in random order. Each row's dual variable goes to where it minimizes the dual while
     the others stay; variables at a bound or at 0 that nothing pulls away are left out of further passes and
@@ -36,9 +37,11 @@ def dual_coordinate_descent(
         Positive weight of each row.
     seed : int
         Seed of the order.
+    squared : bool, default=False
+        Whether distances are squared. Dual variables then have a quadratic cost instead of bounds.
     tol : float, default=1e-4
-        Passes end when no score misses what the dual variable asks by more than `tol` times the largest
-        distance of 0 from an interval.
+        Passes end when the largest slopes that pull a dual variable up and down add up to at most `tol`
+        times the largest distance of 0 from an interval.
     max_iter : int, default=1000
         Passes at most.
     on_step : callable, default=None
@@ -56,57 +59,59 @@ def dual_coordinate_descent(
     Hsieh, Chang, Lin, Keerthi, Sundararajan (2008), A dual coordinate descent method for large-scale linear
     SVM, Algorithm 3. Ho, Lin (2012), Large-scale linear support vector regression, Algorithm 4.
     """
-    low = np.where(np.isfinite(upper), -cost, 0.0)
-    high = np.where(np.isfinite(lower), cost, 0.0)
+    bound, ridge = (np.full_like(cost, np.inf), 0.5 / cost) if squared else (cost, np.zeros_like(cost))
+    low = np.where(np.isfinite(upper), -bound, 0.0)
+    high = np.where(np.isfinite(lower), bound, 0.0)
     w = np.zeros(rows.n_columns)
     allowed = tol * max(lower.max(initial=0.0), -upper.min(initial=0.0))
-    n_iter = _descend(
-        row_arrays(rows), lower, upper, low, high, rows.squared_norms(), w, seed, allowed, max_iter
-    )
+    arrays, norms = row_arrays(rows), rows.squared_norms() + ridge
+    n_iter = _descend(arrays, lower, upper, low, high, ridge, norms, w, seed, allowed, max_iter)
     if on_step is not None:
         scores = rows.dot(w)
         distance = np.abs(scores - np.clip(scores, lower, upper))
-        on_step(n_iter, 0.5 * float(w @ w) + float(cost @ distance))
+        on_step(n_iter, 0.5 * float(w @ w) + float(cost @ (distance**2 if squared else distance)))
     return w, n_iter
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _descend(rows, lower, upper, low, high, norms, w, seed, allowed, max_iter):
+def _descend(rows, lower, upper, low, high, ridge, norms, w, seed, allowed, max_iter):
     """Passes until the end, w changed in place; returns their number."""
     np.random.seed(seed)
     dual = np.zeros(len(lower))
     order = np.arange(len(lower))
     n_active = len(order)
-    slack_that_shrinks = np.inf
+    largest_rise = largest_fall = np.inf
     for n_iter in range(max_iter):
-        largest = 0.0
+        previous_rise, previous_fall = largest_rise, largest_fall
+        largest_rise = largest_fall = 0.0
         k = 0
         while k < n_active:
             other = np.random.randint(k, n_active)
             order[k], order[other] = order[other], order[k]
             i = order[k]
-            score, old = row_dot(rows, i, w), dual[i]
+            old = dual[i]
+            score = row_dot(rows, i, w) + ridge[i] * old
             # Slopes of the dual objective to the right and to the left; they differ where the variable is 0.
             right = score - (lower[i] if old >= 0 else upper[i])
             left = score - (lower[i] if old > 0 else upper[i])
-            violation = max(0.0, -right if old < high[i] else 0.0, left if old > low[i] else 0.0)
-            stuck_right = old >= high[i] or right > slack_that_shrinks
-            stuck_left = old <= low[i] or -left > slack_that_shrinks
-            if stuck_right and stuck_left and slack_that_shrinks < np.inf:
+            if (old >= high[i] or right > previous_fall) and (old <= low[i] or -left > previous_rise):
                 n_active -= 1
                 order[k], order[n_active] = order[n_active], order[k]
                 continue
-            largest = max(largest, violation)
-            if violation > 0:
+            rise = -right if old < high[i] else 0.0
+            fall = left if old > low[i] else 0.0
+            if rise > 0 or fall > 0:
+                largest_rise, largest_fall = max(largest_rise, rise), max(largest_fall, fall)
                 dual[i] = _best(old, score, lower[i], upper[i], low[i], high[i], norms[i])
                 add_row(rows, i, dual[i] - old, w)
             k += 1
-        if largest <= allowed:
+        if largest_rise + largest_fall <= allowed:
             if n_active == len(order):
                 return n_iter + 1
-            n_active, slack_that_shrinks = len(order), np.inf
-        else:
-            slack_that_shrinks = largest
+            n_active, largest_rise, largest_fall = len(order), np.inf, np.inf
+        # Where nothing pulled to one side, nothing says how far a slope may still turn.
+        largest_rise = largest_rise if largest_rise > 0 else np.inf
+        largest_fall = largest_fall if largest_fall > 0 else np.inf
     return max_iter
 
 

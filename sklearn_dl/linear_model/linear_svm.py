@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from sklearn_dl._base.arrays import Array, is_tensor, namespace, to_host
+from sklearn_dl._base.inputs import merge_equal_rows
 from sklearn_dl._base.params import (
     FiniteFloat,
     NonNegativeInt,
@@ -33,6 +34,8 @@ from sklearn_dl.linear_model.l1_squared_hinge import l1_squared_interval_fit
 from sklearn_dl.linear_model.squared_hinge import squared_interval_fit
 
 _LARGEST_FACTORED = 1000  # rows or columns up to which the interior-point method solves its systems
+_PASSES_OF_JOINT = 100  # over rows, for each of max_iter, under multi_class="crammer_singer"
+_LARGEST_MERGED = 1_000_000  # elements of X up to which the joint problem merges equal rows
 _LARGEST_GAP = 1e-3  # of the objective: beyond, coordinate descent has to take over
 
 # Penalty and loss, and the values of `dual` that scikit-learn takes with them.
@@ -73,9 +76,13 @@ class _LinearSVM(LinearModel):
     random_state: RandomState = param(
         default=None,
         doc="Seed of the order of rows in coordinate descent, which serves data of more than 1000 rows and "
-        "columns under the hinge or the epsilon-insensitive loss, and `multi_class='crammer_singer'`.",
+        "columns, under squared losses only if there are more columns, and `multi_class='crammer_singer'`.",
     )
-    max_iter: NonNegativeInt = param(default=1000, doc="Iterations of the solver at most.")
+    max_iter: NonNegativeInt = param(
+        default=1000,
+        doc="Iterations of the solver at most; a hundred times as many for `multi_class='crammer_singer'`, "
+        "where most leave out most rows.",
+    )
 
     loss: Any
 
@@ -108,9 +115,11 @@ class _LinearSVM(LinearModel):
         options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter, "on_step": self._report()}
         if getattr(self, "penalty", "l2") == "l1":
             return l1_squared_interval_fit(rows, lower, upper, cost, **options)
-        if self.loss.startswith("squared"):
+        squared = self.loss.startswith("squared")
+        small = min(rows.n_rows, rows.n_columns) <= _LARGEST_FACTORED or is_tensor(rows.X)
+        if squared and (small or rows.n_rows >= rows.n_columns):
             return squared_interval_fit(rows, lower, upper, cost, **options)
-        if min(rows.n_rows, rows.n_columns) <= _LARGEST_FACTORED or is_tensor(rows.X):
+        if small:
             w, n_iter, gap = interval_fit(rows, lower, upper, cost, **options)
             if gap <= _LARGEST_GAP or n_iter >= self.max_iter:
                 return w, n_iter
@@ -118,7 +127,7 @@ class _LinearSVM(LinearModel):
                 rows = AugmentedRows(to_host(rows.X), rows.constant)
             lower, upper, cost = to_host(lower), to_host(upper), to_host(cost)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        return dual_coordinate_descent(rows, lower, upper, cost, seed=seed, **options)
+        return dual_coordinate_descent(rows, lower, upper, cost, seed=seed, squared=squared, **options)
 
     def _report(self) -> Callable[[int, float], None] | None:
         if not self.verbose:
@@ -126,6 +135,9 @@ class _LinearSVM(LinearModel):
         return lambda n_iter, objective: print(
             f"{type(self).__name__}: iteration {n_iter}, objective {objective:.8g}"
         )
+
+    def _most_iterations(self) -> int:
+        return self.max_iter
 
     def _keep(self, coef: np.ndarray, X: Array, n_iter: int) -> None:
         """Set the fitted attributes from coefficients of shape (..., n_columns)."""
@@ -136,11 +148,11 @@ class _LinearSVM(LinearModel):
         else:
             self.coef_, self.intercept_ = coef.astype(dtype), 0.0
         self.n_iter_ = int(n_iter)
-        if n_iter >= self.max_iter:
+        if n_iter >= self._most_iterations():
             warnings.warn(
                 f"{type(self).__name__}: Liblinear failed to converge, increase the number of iterations. "
-                f"(Or rather, its successor here did, after max_iter={self.max_iter}; scaled features need "
-                "fewer.)",
+                f"(Or rather, its successor here did, after {n_iter} with "
+                f"max_iter={self.max_iter}; scaled features need fewer.)",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -157,7 +169,8 @@ class LinearSVC(_LinearSVM, LinearClassifierModel):
 
     The squared hinge loss is minimized by Newton's method on the active rows (Keerthi and DeCoste, 2005), the
     hinge loss by an interior-point method on the dual (Ferris and Munson, 2002), or by dual coordinate
-    descent (Hsieh et al., 2008) where X has more than 1000 rows and columns.
+    descent (Hsieh et al., 2008) where X has more than 1000 rows and columns. That serves the squared hinge
+    loss too where X has more than 1000 rows, and more columns than rows.
 
     Examples
     --------
@@ -268,19 +281,27 @@ class LinearSVC(_LinearSVM, LinearClassifierModel):
         upper = xp.where(positive, np.inf, -1.0 + 0 * cost)
         return self._solve(rows, lower, upper, cost * xp.where(positive, factor + 0 * cost, rest_factor))
 
+    def _most_iterations(self) -> int:
+        return self.max_iter * (_PASSES_OF_JOINT if self.multi_class == "crammer_singer" else 1)
+
     def _fit_jointly(
         self, rows: AugmentedRows, codes: Array, cost: Array, factors: np.ndarray
     ) -> tuple[np.ndarray, int]:
         # The method visits one row after another, which only the host does well.
-        host = AugmentedRows(rows.X if sparse.issparse(rows.X) else to_host(rows.X), rows.constant)
-        codes, cost = to_host(codes), to_host(cost)
+        X, codes = rows.X if sparse.issparse(rows.X) else to_host(rows.X), to_host(codes)
+        cost = to_host(cost) * factors[codes]
+        if X.shape[0] * X.shape[1] <= _LARGEST_MERGED:
+            # Weights and repeated rows then come out the same, however far from the minimum passes end.
+            kept = np.flatnonzero(cost > 0)
+            distinct, codes, cost = merge_equal_rows(X[kept], codes[kept], cost[kept])
+            X = sparse.csr_array(distinct) if sparse.issparse(X) else np.ascontiguousarray(distinct)
         coef, n_iter = crammer_singer_fit(
-            host,
+            AugmentedRows(X, rows.constant),
             codes,
-            cost * factors[codes],
+            cost,
             len(self.classes_),
             tol=self.tol,
-            max_iter=self.max_iter,
+            max_iter=self._most_iterations(),
             seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
         )
         return (coef[1:] - coef[:1] if len(self.classes_) == 2 else coef), n_iter

@@ -8,6 +8,7 @@ the L-BFGS.) Where one Gram matrix of all rows is cheap, it serves all steps: se
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -22,7 +23,7 @@ from sklearn_dl.linear_model.logistic_hessians import (
     with_unseen_columns,
 )
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
-from sklearn_dl.linear_model.logistic_pilot import guess, loss_of_guess, pilot_of, pilot_size
+from sklearn_dl.linear_model.logistic_pilot import guess, loss_of_guess, pilot_of, pilot_size, size_along
 from sklearn_dl.linear_model.logistic_stein import SAMPLE_ROWS, SteinCurvature, gram_pays
 from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian, Minimum, OnStep, minimize
 
@@ -58,19 +59,20 @@ def minimize_logistic(
     if loss.n_classes > 2:
         origin = _balanced(origin, loss.shape)
     inverse_at: Callable[[np.ndarray], InverseHessian]
-    memory, size_at, allowed = MEMORY, None, decrease_tol(tol)
+    memory, allowed = MEMORY, decrease_tol(tol)
+    sample: LogisticLoss | None = None
     if newton_pays(loss):
         hessian_of = binary_hessian if loss.n_classes == 2 else multinomial_hessian
         inverse_at, memory = lambda flat: inverse_of(hessian_of(loss, flat)), 0
     elif gram_pays(loss):
         origin = guess(loss) if start is None else origin
-        curvature = SteinCurvature(loss, pilot_of(loss, SAMPLE_ROWS))
-        inverse_at, size_at = curvature.inverse_at, curvature.size_at
+        sample = pilot_of(loss, SAMPLE_ROWS)
+        inverse_at = SteinCurvature(loss, sample).inverse_at
     elif _dense_pays(loss):
         origin, inverse = _from_pilot(loss, None if start is None else origin)
         inverse_at = lambda flat: inverse  # noqa: E731
     else:
-        diagonal = diagonal_inverse(loss)
+        diagonal, sample = diagonal_inverse(loss), pilot_of(loss, SAMPLE_ROWS)
         inverse_at = lambda flat: diagonal  # noqa: E731
         allowed = tol / 10  # a diagonal promises too little to ask for more
     result = minimize(
@@ -81,7 +83,7 @@ def minimize_logistic(
         decrease_tol=allowed,
         max_iter=max_iter,
         memory=memory,
-        size_at=size_at,
+        size_at=None if sample is None else partial(size_along, loss, sample),
         eps=loss.eps,
         on_step=on_step,
     )

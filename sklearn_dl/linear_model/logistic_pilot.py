@@ -1,4 +1,6 @@
-"""Where fits of logistic regression start: the loss of fewer rows, and parameters without features."""
+"""What fewer rows, or none, say of where a fit of logistic regression leads."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -6,6 +8,8 @@ from sklearn_dl._base.arrays import move_like, to_host
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 
 _PILOT_FACTOR = 5  # rows of a pilot, times features, per row of all: its Hessian costs a few passes
+_PRECISION = 0.01  # part of the first slope that is left where a line search ends
+_MAX_TRIALS = 10
 
 
 def pilot_of(loss: LogisticLoss, size: int | None = None) -> LogisticLoss:
@@ -56,3 +60,62 @@ def _shares(loss: LogisticLoss) -> np.ndarray:
     ones = loss.xp.ones_like(loss.codes, dtype=loss.X.dtype)
     counts = loss.xp.bincount(loss.codes, loss.weighted(ones), minlength=loss.n_classes)
     return np.maximum(to_host(counts).astype(np.float64) / loss.total, 1e-10)
+
+
+def size_along(loss: LogisticLoss, sample: LogisticLoss, flat: np.ndarray, direction: np.ndarray) -> float:
+    """Size of the step along a direction of descent that nearly brings the slope of the loss to 0.
+
+    Parameters
+    ----------
+    loss : LogisticLoss
+        Gives the slope where the step starts.
+    sample : LogisticLoss
+        The loss of some of its rows, which says how the slope changes.
+    flat, direction : ndarray of shape (n_parameters,)
+        Where the step starts and where it leads.
+    """
+    slope = _slope_along(loss, sample, flat, direction)
+    low, low_slope, high = 0.0, slope(0.0), 1.0
+    size, precise = high, _PRECISION * abs(low_slope)
+    for _ in range(_MAX_TRIALS):
+        new_slope = slope(size)
+        if abs(new_slope) <= precise:
+            break
+        if new_slope < 0:
+            low, low_slope = size, new_slope
+            if size == high:
+                size = high = 3 * high
+                continue
+        else:
+            high, high_slope = size, new_slope
+        size = low - low_slope * (high - low) / (high_slope - low_slope)
+    return size
+
+
+def _slope_along(
+    loss: LogisticLoss, sample: LogisticLoss, flat: np.ndarray, direction: np.ndarray
+) -> Callable[[float], float]:
+    """The function size -> slope of the loss along `direction` at ``flat + size * direction``.
+
+    That of the sample, with its error at 0, which is known, as a control variate.
+    """
+    l2 = np.broadcast_to(loss.l2, loss.shape).ravel()
+    at, along = sample.scores(flat), sample.scores(direction)
+    weighted = sample.weighted(along)
+
+    def slopes(size: float) -> np.ndarray:
+        products = to_host(sample.losses_at(at + size * along, sample.codes)[1] * weighted)
+        return products if products.ndim == 1 else products.sum(0)
+
+    first = slopes(0.0)
+    known = float(loss(flat)[1] @ direction - l2 * flat @ direction)
+    error = known - float(first.sum()) / sample.total
+    first = first - first.mean()
+    share = error / max(float(first @ first), np.finfo(float).tiny)
+
+    def slope(size: float) -> float:
+        at_size = slopes(size)
+        penalty = float(l2 * (flat + size * direction) @ direction)
+        return float(at_size.sum()) / sample.total + share * float(at_size @ first) + penalty
+
+    return slope

@@ -6,12 +6,10 @@ method for GLMs via Stein's lemma, equation 3.2). Both numbers come from a sampl
 corrects what is wrong.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy import sparse
 
-from sklearn_dl._base.arrays import is_tensor, to_host
+from sklearn_dl._base.arrays import is_tensor
 from sklearn_dl.linear_model.logistic_hessians import inverse_of
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.preconditioned_lbfgs import InverseHessian
@@ -19,8 +17,6 @@ from sklearn_dl.linear_model.preconditioned_lbfgs import InverseHessian
 SAMPLE_ROWS = 2048
 _MAX_COST = 1e8  # multiplications for a Gram matrix, up to which those of a pilot save nothing
 _LEAST = 1e-6  # p (1 - p), of 1/4 at most
-_PRECISION = 0.01  # part of the first slope that is left where a line search ends
-_MAX_TRIALS = 10
 
 
 def gram_pays(loss: LogisticLoss) -> bool:
@@ -60,47 +56,3 @@ class SteinCurvature:
         # By Sherman and Morrison's formula the curvature along `flat` becomes that of the sample.
         excess = 1 / sampled - 1 / modelled
         return lambda gradient: inverse(gradient) + flat * (excess * (flat @ gradient))
-
-    def size_at(self, flat: np.ndarray, direction: np.ndarray) -> float:
-        """Size of the step along a direction of descent that nearly brings the slope of the loss to 0."""
-        slope = self._slope_along(flat, direction)
-        low, low_slope, high = 0.0, slope(0.0), 1.0
-        size, precise = high, _PRECISION * abs(low_slope)
-        for _ in range(_MAX_TRIALS):
-            new_slope = slope(size)
-            if abs(new_slope) <= precise:
-                break
-            if new_slope < 0:
-                low, low_slope = size, new_slope
-                if size == high:
-                    size = high = 3 * high
-                    continue
-            else:
-                high, high_slope = size, new_slope
-            size = low - low_slope * (high - low) / (high_slope - low_slope)
-        return size
-
-    def _slope_along(self, flat: np.ndarray, direction: np.ndarray) -> Callable[[float], float]:
-        """The function size -> slope of the loss along `direction` at ``flat + size * direction``.
-
-        That of the sample, with its error at 0, which is known, as a control variate.
-        """
-        sample, l2 = self.sample, self.loss.l2
-        at, along = sample.scores(flat), sample.scores(direction)
-        weighted = sample.weighted(along)
-
-        def slopes(size: float) -> np.ndarray:
-            return to_host(sample.losses_at(at + size * along, sample.codes)[1] * weighted)
-
-        first = slopes(0.0)
-        known = float(self.loss(flat)[1] @ direction - l2 * flat @ direction)
-        error = known - float(first.sum()) / sample.total
-        first = first - first.mean()
-        share = error / max(float(first @ first), np.finfo(float).tiny)
-
-        def slope(size: float) -> float:
-            at_size = slopes(size)
-            penalty = float(l2 * (flat + size * direction) @ direction)
-            return float(at_size.sum()) / sample.total + share * float(at_size @ first) + penalty
-
-        return slope

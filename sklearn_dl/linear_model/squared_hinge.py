@@ -43,7 +43,7 @@ def squared_interval_fit(
         Non-negative weight of each row.
     tol : float, default=1e-4
         Steps end when one more would lower the objective by less than about ``(1e-4 * tol)**2`` of it, or
-        ``(1e-2 * tol)**2`` where conjugate gradients stand in for a factored Hessian.
+        ``(1e-1 * tol)**2`` where conjugate gradients stand in for a factored Hessian.
     max_iter : int, default=1000
         Newton steps at most.
     on_step : callable, default=None
@@ -85,7 +85,7 @@ def _newton(
     on_step: Callable[[int, float], None] | None,
 ) -> tuple[np.ndarray, int]:
     factored = rows.n_columns <= _LARGEST_GRAM
-    negligible = (tol * (1e-4 if factored else 1e-2)) ** 2
+    negligible = (tol * (1e-4 if factored else 1e-1)) ** 2
     direction = _factored_hessian(rows, cost) if factored else _conjugate_gradients(rows, cost)
 
     def slopes(scores: Array, part: slice) -> Array:

@@ -93,3 +93,11 @@ def test_dual_variables_of_a_row_minimize_their_quadratic():
             options={"ftol": 1e-14},
         )
         np.testing.assert_allclose(best, other.x, atol=1e-5)
+
+
+def test_many_rows_left_out_of_passes_change_nothing():
+    X, codes, cost = problem(200, 4)
+    W, n_iter = crammer_singer_fit(AugmentedRows(X, 1.0), codes, cost, 3, seed=0, tol=1e-6, max_iter=100_000)
+    other, _ = crammer_singer_fit(AugmentedRows(X, 1.0), codes, cost, 3, seed=1, tol=1e-9, max_iter=1_000_000)
+    np.testing.assert_allclose(W, other, atol=1e-4)
+    assert n_iter < 100_000

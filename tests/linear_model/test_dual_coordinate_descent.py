@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows
 from sklearn_dl.linear_model.dual_coordinate_descent import dual_coordinate_descent
 from sklearn_dl.linear_model.interior_point import interval_fit
+from sklearn_dl.linear_model.squared_hinge import squared_interval_fit
 
 
 def problem(kind, n_rows=60, n_columns=80):
@@ -77,3 +78,14 @@ def test_the_objective_is_reported():
     )
     distance = np.abs(X @ w - np.clip(X @ w, lower, upper))
     assert seen == [(n_iter, pytest.approx(w @ w / 2 + cost @ distance))]
+
+
+@pytest.mark.parametrize("kind", ["hinge", "absolute", "insensitive"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_squared_distances_have_newtons_answer(kind, make):
+    X, lower, upper, cost = problem(kind)
+    rows = AugmentedRows(make(X), 2.0)
+    expected, _ = squared_interval_fit(rows, lower, upper, cost)
+    w, n_iter = dual_coordinate_descent(rows, lower, upper, cost, seed=0, squared=True, tol=1e-9)
+    np.testing.assert_allclose(w, expected, atol=1e-7)
+    assert n_iter < 1000

@@ -219,3 +219,12 @@ def test_ndarrays_need_no_torch():
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_repeated_rows_and_weights_have_one_joint_machine_to_the_last_bit():
+    random = np.random.RandomState(0)
+    X, y, weight = random.randn(40, 6), np.arange(40) % 3, random.randint(0, 4, 40)
+    repeated = np.repeat(np.arange(40), weight)
+    by_weight = LinearSVC(multi_class="crammer_singer", random_state=0).fit(X, y, weight)
+    by_rows = LinearSVC(multi_class="crammer_singer", random_state=0).fit(X[repeated], y[repeated])
+    np.testing.assert_array_equal(by_weight.coef_, by_rows.coef_)

@@ -8,7 +8,7 @@ from sklearn_dl.tree.kernel import EQUAL, Bins
 MOST_BINS = 256
 _SAMPLE = 200_000  # rows whose quantiles bound the bins
 _FEW_ROWS = 1_000  # rows that tell most continuous features from those of few values
-_BLOCK = 16  # columns that are transposed at a time
+_BLOCK_BYTES = 1 << 23  # of columns that are transposed at a time
 
 
 def bin_values(X: np.ndarray) -> Bins | None:
@@ -71,8 +71,9 @@ def _empty_bins(X: np.ndarray) -> Bins:
 
 def _columns(X):
     """Columns of X one after the other, contiguous."""
-    for first in range(0, X.shape[1], _BLOCK):
-        yield from np.ascontiguousarray(X[:, first : first + _BLOCK].T)
+    n_columns = min(max(_BLOCK_BYTES // X[:, :1].nbytes, 1), 16)
+    for first in range(0, X.shape[1], n_columns):
+        yield from np.ascontiguousarray(X[:, first : first + n_columns].T)
 
 
 def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:

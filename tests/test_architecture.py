@@ -15,8 +15,8 @@ import sklearn_dl
 ROOT = Path(sklearn_dl.__file__).parent
 
 FREE_OF_TORCH_BASE = (
-    "_base.arrays", "_base.threads", "_base.params", "_base.inputs", "_base.targets", "_base.domains",
-    "_base.progress",
+    "_base.arrays", "_base.atomic", "_base.threads", "_base.params", "_base.inputs", "_base.targets",
+    "_base.domains", "_base.progress",
 )  # fmt: skip
 TORCH_FAMILIES = (
     "vision", "sequence", "graph", "generative", "self_supervised", "semi_supervised", "metric_learning",

@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, on_host, to_host
+from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator
 from sklearn_dl._base.targets import (
@@ -21,7 +22,7 @@ from sklearn_dl._base.targets import (
 )
 
 
-class LinearModel(FloatTableInput, Estimator, ABC):
+class LinearModel(AtomicFit, FloatTableInput, Estimator, ABC):
     """Estimator that predicts from ``X @ coef_.T + intercept_``."""
 
     coef_: Any
@@ -224,12 +225,29 @@ def read_classes(y: Any, X: Array, owner: str) -> tuple[np.ndarray, Array]:
         require_equal_length(X, y, owner)
         classes, codes = namespace(X).unique(y.detach().to(X.device), return_inverse=True)
         return read_class_labels(to_host(classes), owner), codes
+    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "iu" and y.size > 0:
+        require_equal_length(X, y, owner)
+        classes, codes = _count_integers(y)
+        # Where most labels stand alone, scikit-learn warns that y might be no labels.
+        if 2 * len(classes) <= len(y):
+            return classes, move_like(codes, X, keep_dtype=True)
     labels = read_class_labels(y, owner)
     if labels.ndim > 1:
         raise ValueError(f"{owner}: y must hold one label a row; got shape {labels.shape}.")
     require_equal_length(X, labels, owner)
     classes = np.unique(labels)
     return classes, move_like(encode_classes(labels, classes, owner), X, keep_dtype=True)
+
+
+def _count_integers(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted distinct values and the index of each, without a sort where their range is small."""
+    lowest, highest = int(y.min()), int(y.max())
+    if highest - lowest > len(y):
+        return np.unique(y, return_inverse=True)
+    place = y.astype(np.int64) - lowest
+    present = np.bincount(place) > 0
+    classes = (np.flatnonzero(present) + lowest).astype(y.dtype)
+    return classes, (np.cumsum(present) - 1)[place]
 
 
 def class_factors(class_weight: Any, classes: np.ndarray, codes: Array, weight: Array | None) -> np.ndarray:

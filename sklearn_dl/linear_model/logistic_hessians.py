@@ -21,8 +21,7 @@ def multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Hessian of the multinomial loss, penalty included, (n_parameters, n_parameters).
 
     Its blocks are X' diag(p_k [k = l] - p_k p_l) X (Böhning, 1992, Multinomial logistic regression algorithm,
-    equation 2.3). Adding the same to all classes changes no probability; in that direction, where the
-    gradient is 0, it is given the mean of the diagonal blocks, so that it has an inverse.
+    equation 2.3). Adding the same to all classes changes no probability: without a penalty it is singular.
     """
     n_classes, size = loss.shape
     chances = loss.probabilities(flat)
@@ -32,8 +31,26 @@ def multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     hessian = -to_host(spread.T @ spread) / loss.total
     by_class = hessian.reshape(n_classes, size, n_classes, size)
     by_class[np.arange(n_classes), :, np.arange(n_classes), :] += blocks
-    by_class += (blocks.mean(0) / n_classes)[None, :, None, :]
     return hessian
+
+
+def regular_multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
+    """As :func:`multinomial_hessian`, with curvature where the same is added to all classes.
+
+    The squared penalty's gradient is 0 in these directions, at parameters that sum to 0 over classes.
+    """
+    n_classes, size = loss.shape
+    hessian = multinomial_hessian(loss, flat)
+    by_class = hessian.reshape(n_classes, size, n_classes, size)
+    by_class += by_class[np.arange(n_classes), :, np.arange(n_classes), :].mean(0)[None, :, None, :]
+    return hessian
+
+
+def spread_over_classes(loss: LogisticLoss, shared: np.ndarray) -> np.ndarray:
+    """Hessian of the multinomial loss at zero, of all parameters, from :func:`shared_hessian`."""
+    n_classes = loss.n_classes
+    unpenalized = shared - np.diag(loss.l2)
+    return np.kron(np.eye(n_classes) - 1 / n_classes, unpenalized) + np.diag(np.tile(loss.l2, n_classes))
 
 
 def shared_hessian(loss: LogisticLoss) -> np.ndarray:

@@ -18,7 +18,7 @@ from sklearn_dl.linear_model.logistic_hessians import (
     diagonal_inverse,
     inverse_of,
     minimum_norm,
-    multinomial_hessian,
+    regular_multinomial_hessian,
     shared_hessian,
     with_unseen_columns,
 )
@@ -62,7 +62,7 @@ def minimize_logistic(
     memory, allowed = MEMORY, decrease_tol(tol)
     sample: LogisticLoss | None = None
     if newton_pays(loss):
-        hessian_of = binary_hessian if loss.n_classes == 2 else multinomial_hessian
+        hessian_of = binary_hessian if loss.n_classes == 2 else regular_multinomial_hessian
         inverse_at, memory = lambda flat: inverse_of(hessian_of(loss, flat)), 0
     elif gram_pays(loss):
         origin = guess(loss) if start is None else origin

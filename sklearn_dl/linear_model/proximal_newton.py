@@ -6,6 +6,7 @@ of a pilot sample of rows at the pilot's minimum, corrected by BFGS after each p
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from sklearn_dl.linear_model.logistic_hessians import (
     binary_hessian,
     multinomial_hessian,
     shared_hessian,
+    spread_over_classes,
     with_unseen_columns,
 )
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
@@ -115,7 +117,7 @@ def _minimize_dense(
     if loss.n_classes > 2:
         origin = guess(loss) if start is None else start
         shared = with_unseen_columns(loss, shared_hessian(pilot))
-        model = np.kron(np.eye(loss.n_classes), shared)
+        model = spread_over_classes(loss, shared)
     else:
         origin = guess(loss) if start is None else start
         if start is None and pilot.n_samples < loss.n_samples / 2:
@@ -140,11 +142,14 @@ def _proximal_steps(
     """Proximal Newton steps where the model is renewed, proximal BFGS steps otherwise."""
     value, gradient = _objective(loss, l1, x)
     model = model_at(x)
+    l2 = np.broadcast_to(loss.l2, loss.shape).ravel()
+    moved = None if loss.n_classes == 2 else partial(balanced, l1=l1, l2=l2, shape=loss.shape)
     for n_iter in range(max_iter + 1):
         steep = float(np.abs(smallest_subgradient(gradient, x, l1)).max())
         if renew and n_iter:
             model = model_at(x)
-        step = minimize_l1_quadratic(model, gradient, x, l1, (_EXACT if renew else _INEXACT) * steep) - x
+        precise = (_EXACT if renew else _INEXACT) * steep
+        step = minimize_l1_quadratic(model, gradient, x, l1, precise, moved=moved) - x
         promised = float(gradient @ step + l1 @ (np.abs(x + step) - np.abs(x)))
         if steep <= tol and -promised <= decrease_tol(tol):
             # This step is known already: it takes no further look at the rows.
@@ -163,7 +168,7 @@ def _proximal_steps(
                 return Minimum(x, value, n_iter, -promised <= np.sqrt(loss.eps) * abs(value))
             new_x, new_value, new_gradient = found
         if not renew:
-            model = _bfgs(model, new_x - x, new_gradient - gradient, loss.eps)
+            model = _bfgs(model, new_x - x, new_gradient - gradient, l2, loss.eps)
         x, value, gradient = new_x, new_value, new_gradient
         if on_step is not None:
             on_step(n_iter + 1, value, x)
@@ -189,13 +194,37 @@ def _backtrack(
     return None
 
 
-def _bfgs(model: np.ndarray, step: np.ndarray, change: np.ndarray, eps: float) -> np.ndarray:
-    """Model that maps `step` to the `change` of the gradient (Nocedal, Wright, 2006, equation 6.19)."""
+def _bfgs(model: np.ndarray, step: np.ndarray, change: np.ndarray, l2: np.ndarray, eps: float) -> np.ndarray:
+    """Model that maps `step` to the `change` of the gradient (Nocedal, Wright, 2006, equation 6.19).
+
+    The part that comes from the squared penalty is known, and kept.
+    """
+    change = change - l2 * step
     curvature = float(step @ change)
     if not curvature > eps * np.sqrt((step @ step) * (change @ change)):
         return model
-    image = model @ step
+    image = model @ step - l2 * step
     return model + np.outer(change, change) / curvature - np.outer(image, image) / float(image @ step)
+
+
+def balanced(flat: np.ndarray, l1: np.ndarray, l2: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Of all parameters that differ by the same for all classes, those with the least penalty.
+
+    No probability tells them apart (Friedman, Hastie, Tibshirani, 2010, section 4.1). Of each feature's
+    coefficients, what is taken away is the median of themselves and of the values at which the squared
+    penalty alone would pull as hard as so many absolute ones.
+    """
+    rows, l1, l2 = flat.reshape(shape), l1.reshape(shape)[0], l2.reshape(shape)[0]
+    n_classes = len(rows)
+    shift = np.zeros(shape[1])
+    only = (l1 > 0) & (l2 == 0)
+    ordered = np.sort(rows[:, only], axis=0)
+    shift[only] = np.clip(0.0, ordered[(n_classes - 1) // 2], ordered[n_classes // 2])
+    mixed = l2 > 0
+    pulls = np.arange(-n_classes, n_classes + 1, 2)[:, None] / n_classes
+    bounds = rows[:, mixed].mean(0) + l1[mixed] / l2[mixed] * pulls
+    shift[mixed] = np.median(np.concatenate([rows[:, mixed], bounds]), axis=0)
+    return (rows - shift).ravel()
 
 
 def _working_set(loss: LogisticLoss, flat: np.ndarray, violation: np.ndarray, size: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from sklearn.neighbors._base import NeighborsBase
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
+from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator, PositiveInt, param
 from sklearn_dl._base.threads import effective_n_threads
@@ -39,7 +40,7 @@ _SMALL_WORK = 2e7
 _ROWS_FOR_TREE, _FEATURES_FOR_TREE = 4096, 8
 
 
-class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator, ABC):
+class NeighborsModel(MultiOutputMixin, AtomicFit, FloatTableInput, Estimator, ABC):
     """Estimator that keeps its rows and searches them for the nearest."""
 
     n_neighbors: PositiveInt | None = param(
@@ -227,7 +228,7 @@ class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator, ABC):
         self, X: np.ndarray, queries: np.ndarray, k: int, metric: Any, params: dict[str, Any]
     ) -> tuple[np.ndarray, np.ndarray]:
         is_small = X.size * len(queries) <= _SMALL_WORK
-        n_threads = effective_n_threads() if self.n_jobs is None else effective_n_jobs(self.n_jobs)
+        n_threads = self._n_threads()
         tree = self._find_tree()
         if isinstance(tree, BallTree | KDTree):
             return nearest_in_tree(tree, queries, k, metric, params, n_threads)
@@ -240,6 +241,9 @@ class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator, ABC):
             distance, row = nearest_rows(X, queries, k, "euclidean" if squared else metric, n_threads)
             return distance**2 if squared else distance, row
         return nearest_directly(X, queries, k, metric, params)
+
+    def _n_threads(self) -> int:
+        return effective_n_threads() if self.n_jobs is None else effective_n_jobs(self.n_jobs)
 
     def _find_tree(self) -> Any:
         """Tree over the fitted rows, built when first asked for; None if all rows are to be gone through."""
@@ -255,7 +259,7 @@ class NeighborsModel(MultiOutputMixin, FloatTableInput, Estimator, ABC):
         ):
             from sklearn_dl.neighbors.kd_tree import KDTree as ArrayTree
 
-            self._tree = ArrayTree.build(self._fit_X, self.leaf_size)
+            self._tree = ArrayTree.build(self._fit_X, self.leaf_size, self._n_threads())
         return self._tree
 
     def kneighbors_graph(

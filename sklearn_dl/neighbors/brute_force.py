@@ -21,6 +21,7 @@ from sklearn_dl.neighbors.selection import sort_by_distance_and_row
 METRICS = {"euclidean": EUCLIDEAN, "manhattan": MANHATTAN, "chebyshev": CHEBYSHEV, "cosine": COSINE}
 
 _ROWS_PER_BLOCK = 2048
+_VALUES_PER_BLOCK = 1 << 18
 _QUERIES_PER_BLOCK = 256
 _ROWS_PER_SAMPLE = 512
 _UNIT_ROUNDOFF = 2.0**-24
@@ -109,7 +110,8 @@ def _choose_frame(X: np.ndarray, metric: int) -> _Frame:
     n_features = X.shape[1]
     if metric == COSINE:
         return _Frame(metric, np.zeros(n_features), 1.0)
-    sample = X[:: -(-len(X) // 1024)].astype(np.float64)
+    n_sampled = min(1024, max(64, _VALUES_PER_BLOCK // 4 // n_features))
+    sample = X[:: -(-len(X) // n_sampled)].astype(np.float64)
     center = sample.mean(axis=0)
     if np.array_equal(sample, np.rint(sample)) and np.ptp(sample) < 2.0**12:
         return _Frame(metric, np.rint(center), 1.0)
@@ -125,14 +127,15 @@ def _search(frame: _Frame, X: np.ndarray, queries: np.ndarray, distance: np.ndar
         _read_queries(frame, queries[part], distance[part], row[part])
         for part in (slice(i, i + _QUERIES_PER_BLOCK) for i in range(0, len(queries), _QUERIES_PER_BLOCK))
     ]
-    scores = np.empty((min(len(queries), _QUERIES_PER_BLOCK), min(len(X), _ROWS_PER_BLOCK)), dtype=np.float32)
+    n_rows = min(len(X), _ROWS_PER_BLOCK, max(256, _VALUES_PER_BLOCK // X.shape[1]))
+    scores = np.empty((min(len(queries), _QUERIES_PER_BLOCK), n_rows), dtype=np.float32)
     if len(X) > 8 * _ROWS_PER_SAMPLE and distance.shape[1] <= _ROWS_PER_SAMPLE:
-        sample = np.ascontiguousarray(X[:: len(X) // _ROWS_PER_SAMPLE])
-        _raise_floors(frame, sample, blocks)
+        n_sampled = min(_ROWS_PER_SAMPLE, max(distance.shape[1], _VALUES_PER_BLOCK // 2 // X.shape[1]))
+        _raise_floors(frame, np.ascontiguousarray(X[:: len(X) // n_sampled]), blocks)
     n_measured = 0
     factor = frame.scale**2 / 2 if frame.metric == EUCLIDEAN else frame.scale
-    for start in range(0, len(X), _ROWS_PER_BLOCK):
-        points, largest, integral = frame.prepare(X[start : start + _ROWS_PER_BLOCK])
+    for start in range(0, len(X), n_rows):
+        points, largest, integral = frame.prepare(X[start : start + n_rows])
         points = _laid_out(frame, points)
         for block in blocks:
             view = _score(frame, block, points, scores)
@@ -146,11 +149,11 @@ def _search(frame: _Frame, X: np.ndarray, queries: np.ndarray, distance: np.ndar
 
 def _read_queries(frame: _Frame, queries: np.ndarray, distance: np.ndarray, row: np.ndarray) -> _Queries:
     rounded, _, integral = frame.prepare(queries)
-    exact = queries.astype(np.float64)
+    exact = queries.astype(np.float64, copy=False)
     offset = np.zeros(len(queries))
     if frame.metric == COSINE:
         norm = np.array([row_norm(query) for query in exact])
-        exact /= np.where(norm > 0, norm, 1)[:, None]
+        exact = exact / np.where(norm > 0, norm, 1)[:, None]
         norm, offset = np.ones(len(queries)), np.ones(len(queries))
     else:
         with np.errstate(over="ignore", invalid="ignore"):

@@ -4,8 +4,14 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from sklearn_dl._base.threads import map_blocks
-from sklearn_dl.neighbors.kernels_kd_tree import bound_nodes, leaf_of, search_tree, split_points
+from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl.neighbors.kernels_kd_tree import (
+    bound_nodes,
+    gather_points,
+    leaf_of,
+    search_tree,
+    split_points,
+)
 from sklearn_dl.neighbors.selection import sort_by_distance_and_row
 
 _QUERIES_PER_BLOCK = 512
@@ -40,8 +46,8 @@ class KDTree(NamedTuple):
     first_row: np.ndarray
 
     @classmethod
-    def build(cls, X: np.ndarray, leaf_size: int) -> Self:
-        """Tree over the rows of X, at most `leaf_size` in a leaf."""
+    def build(cls, X: np.ndarray, leaf_size: int, n_threads: int | None = None) -> Self:
+        """Tree over the rows of X, at most `leaf_size` in a leaf; the same for any number of threads."""
         depth = max(0, int(np.ceil(np.log2(len(X) / leaf_size))))
         depth = min(depth, len(X).bit_length() - 1)
         X = np.ascontiguousarray(X, dtype=np.float64)
@@ -52,9 +58,17 @@ class KDTree(NamedTuple):
         )
         packed, spare = np.arange(len(X), dtype=np.uint64), np.empty(len(X), dtype=np.uint64)
         feature, value = np.zeros(n_inner, dtype=np.intp), np.zeros(n_inner)
-        split_points(X, packed, spare, box, feature, value, depth)
-        order = (packed & np.uint64(2**32 - 1)).astype(np.intp)
-        points = np.ascontiguousarray(X[order].T)
+        n_threads = effective_n_threads() if n_threads is None else n_threads
+        top = min(depth, (n_threads - 1).bit_length())
+
+        split_points(X, packed, spare, box, feature, value, 0, 0, top)
+        map_blocks(
+            lambda place: split_points(X, packed, spare, box, feature, value, top, place, depth),
+            range(1 << top),
+            n_threads,
+        )
+        order, points = np.empty(len(X), dtype=np.intp), np.empty(X.shape[::-1])
+        gather_points(X, packed, points, order)
         first_row = np.empty(len(box), dtype=np.intp)
         bound_nodes(points, order, depth, box, first_row)
         return cls(points, order, feature, value, box, first_row)

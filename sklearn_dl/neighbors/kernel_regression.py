@@ -8,6 +8,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
+from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator, PositiveFloat, param
 from sklearn_dl._base.targets import read_float_targets
@@ -15,7 +16,7 @@ from sklearn_dl.neighbors.kernel_regression_bandwidth import rule_of_thumb, sear
 from sklearn_dl.neighbors.kernel_regression_sums import Sample, kernel_means
 
 
-class KernelRegression(RegressorMixin, FloatTableInput, Estimator):
+class KernelRegression(RegressorMixin, AtomicFit, FloatTableInput, Estimator):
     r"""Nadaraya-Watson kernel regression, with a bandwidth from leave-one-out.
 
     The prediction is a weighted mean of the training targets,

@@ -14,21 +14,23 @@ from sklearn_dl.neighbors.kernels import push_on_heap
 @njit(nogil=True, cache=True)
 def _select(a, spare, low, high, middle):
     """Quickselect of distinct integers without branches: a[middle] gets its sorted place in a[low:high]."""
+    one = np.uint64(1)
     while high - low > 16:
         first, second, third = a[low], a[(low + high) >> 1], a[high - 1]
         pivot = max(min(first, second), min(max(first, second), third))
-        left, right = low, high - 1
-        for i in range(low, high):
-            spare[left] = spare[right] = a[i]
-            is_left = a[i] < pivot
+        # Unsigned, since an index that may be negative costs numba twice the time.
+        left, right = np.uint64(low), np.uint64(high - 1)
+        for i in range(np.uint64(low), np.uint64(high)):
+            here = a[i]
+            spare[left] = spare[right] = here
+            is_left = np.uint64(here < pivot)
             left += is_left
-            right -= 1 - is_left
-        for i in range(low, high):
-            a[i] = spare[i]
-        if middle < left:
-            high = left
+            right -= one - is_left
+        a[low:high] = spare[low:high]
+        if middle < np.int64(left):
+            high = np.int64(left)
         else:
-            low = left
+            low = np.int64(left)
     for i in range(low + 1, high):
         here, j = a[i], i
         while j > low and a[j - 1] > here:
@@ -38,8 +40,8 @@ def _select(a, spare, low, high, middle):
 
 
 @njit(nogil=True, cache=True)
-def split_points(X, packed, spare, cell, feature, value, depth):
-    """Order the rows into the leaves, and find for each inner node the feature and the value of its split.
+def split_points(X, packed, spare, cell, feature, value, top_level, top_place, depth):
+    """Order the rows into the nodes `depth` levels below the root, by splits at medians; for one subtree.
 
     A value in steps of 2**-32 of its feature's range shares one integer with its row, so equal values are
     told apart and repeated rows do not slow the selection. The boxes are made of the exact values later.
@@ -53,35 +55,47 @@ def split_points(X, packed, spare, cell, feature, value, depth):
         Half the least and largest values of X in the first node; the others are filled.
     feature, value : ndarray of shape (n_inner_nodes,)
         Filled.
+    top_level, top_place : int
+        Where the root of the subtree is; the nodes above it have to be split before.
     depth : int
-        Splits from the root to a leaf.
+        Splits from the root of the tree to the last nodes made.
     """
     n_samples, n_features = X.shape
     low_bits, half = np.uint64(2**32 - 1), np.uint64(32)
-    for node in range((1 << depth) - 1):
-        level = 0
-        while (2 << level) - 1 <= node:
-            level += 1
-        place = node - (1 << level) + 1
-        low, high = n_samples * place >> level, n_samples * (place + 1) >> level
-        middle = n_samples * (2 * place + 1) >> (level + 1)
-        widest = 0
-        for j in range(1, n_features):
-            if cell[node, 1, j] - cell[node, 0, j] > cell[node, 1, widest] - cell[node, 0, widest]:
-                widest = j
-        least, extent = cell[0, 0, widest], max(cell[0, 1, widest] - cell[0, 0, widest], 1e-300)
-        for i in range(low, high):
-            row = packed[i] & low_bits
-            share = (0.5 * X[row, widest] - least) / extent
-            packed[i] = (np.uint64(share * (2.0**32 - 1)) << half) | row
-        _select(packed, spare, low, high, middle)
-        split = least + extent * ((packed[middle] >> half) / (2.0**32 - 1))
-        feature[node], value[node] = widest, 2.0 * split
-        left, right = 2 * node + 1, 2 * node + 2
-        for j in range(n_features):
-            cell[left, 0, j] = cell[right, 0, j] = cell[node, 0, j]
-            cell[left, 1, j] = cell[right, 1, j] = cell[node, 1, j]
-        cell[left, 1, widest] = cell[right, 0, widest] = split
+    for level in range(top_level, depth):
+        width = 1 << (level - top_level)
+        for place in range(top_place * width, (top_place + 1) * width):
+            node = (1 << level) - 1 + place
+            low, high = n_samples * place >> level, n_samples * (place + 1) >> level
+            middle = n_samples * (2 * place + 1) >> (level + 1)
+            widest = 0
+            for j in range(1, n_features):
+                if cell[node, 1, j] - cell[node, 0, j] > cell[node, 1, widest] - cell[node, 0, widest]:
+                    widest = j
+            least, extent = cell[0, 0, widest], max(cell[0, 1, widest] - cell[0, 0, widest], 1e-300)
+            for i in range(np.uint64(low), np.uint64(high)):
+                row = packed[i] & low_bits
+                share = (0.5 * X[row, widest] - least) / extent
+                packed[i] = (np.uint64(share * (2.0**32 - 1)) << half) | row
+            _select(packed, spare, low, high, middle)
+            split = least + extent * ((packed[middle] >> half) / (2.0**32 - 1))
+            feature[node], value[node] = widest, 2.0 * split
+            left, right = 2 * node + 1, 2 * node + 2
+            for j in range(n_features):
+                cell[left, 0, j] = cell[right, 0, j] = cell[node, 0, j]
+                cell[left, 1, j] = cell[right, 1, j] = cell[node, 1, j]
+            cell[left, 1, widest] = cell[right, 0, widest] = split
+
+
+@njit(nogil=True, cache=True)
+def gather_points(X, packed, points, order):
+    """Write the rows of X in the order of the lower bits of `packed`, a line of `points` for each feature."""
+    low_bits = np.uint64(2**32 - 1)
+    for i in range(packed.shape[0]):
+        row = packed[i] & low_bits
+        order[i] = np.int64(row)
+        for j in range(X.shape[1]):
+            points[j, i] = X[row, j]
 
 
 @njit(nogil=True, cache=True)
@@ -150,24 +164,35 @@ def _reach(power, distance):
 
 
 @njit(nogil=True, cache=True)
-def _box_total(power, box, node, queries, r):
+def _box_total(power, box, query):
     total = 0.0
-    for j in range(queries.shape[1]):
-        below, above = box[node, 0, j] - queries[r, j], queries[r, j] - box[node, 1, j]
+    for j in range(query.shape[0]):
+        below, above = box[0, j] - query[j], query[j] - box[1, j]
         total = _add(power, total, max(max(below, above), 0.0))
     return total
 
 
 @njit(nogil=True, cache=True)
-def _scan_leaf(power, points, order, low, high, queries, r, totals, distance, row):
+def _totals(power, points, low, query, totals):
+    """Sums of powers of the differences to the points from `low` on."""
+    totals[:] = 0.0
+    for j in range(query.shape[0]):
+        column, at = points[j, low : low + len(totals)], query[j]
+        if power == 2.0:  # vectorizes, unlike the loop with all powers
+            for i in range(len(totals)):
+                gap = column[i] - at
+                totals[i] += gap * gap
+        else:
+            for i in range(len(totals)):
+                totals[i] = _add(power, totals[i], abs(column[i] - at))
+
+
+@njit(nogil=True, cache=True)
+def _scan_leaf(power, points, order, low, query, r, totals, distance, row):
     """Update the heap of query `r` by the points of a leaf."""
-    for i in range(high - low):
-        totals[i] = 0.0
-    for j in range(queries.shape[1]):
-        for i in range(high - low):
-            totals[i] = _add(power, totals[i], abs(points[j, low + i] - queries[r, j]))
+    _totals(power, points, low, query, totals)
     reach = _reach(power, distance[r, 0])
-    for i in range(high - low):
+    for i in range(len(totals)):
         if totals[i] <= reach:
             d = _root(power, totals[i])
             if d < distance[r, 0] or (d == distance[r, 0] and order[low + i] < row[r, 0]):
@@ -186,6 +211,7 @@ def search_tree(power, points, order, box, first_row, depth, queries, which, dis
     stack_total = np.empty(depth + 2)
     totals = np.empty((n_samples >> depth) + 1)
     for r in which:
+        query = queries[r]
         stack[0], stack_total[0] = 0, 0.0
         height = 1
         reach = np.inf
@@ -201,12 +227,12 @@ def search_tree(power, points, order, box, first_row, depth, queries, which, dis
             if node >= n_inner:
                 place = node - n_inner
                 low, high = n_samples * place >> depth, n_samples * (place + 1) >> depth
-                _scan_leaf(power, points, order, low, high, queries, r, totals, distance, row)
+                _scan_leaf(power, points, order, low, query, r, totals[: high - low], distance, row)
                 reach = _reach(power, distance[r, 0])
                 continue
             near, far = 2 * node + 1, 2 * node + 2
-            near_total = _box_total(power, box, near, queries, r)
-            far_total = _box_total(power, box, far, queries, r)
+            near_total = _box_total(power, box[near], query)
+            far_total = _box_total(power, box[far], query)
             if far_total < near_total:
                 near, far, near_total, far_total = far, near, far_total, near_total
             stack[height], stack_total[height] = far, far_total

@@ -87,7 +87,7 @@ def test_a_column_of_labels_is_read_with_a_warning():
         (np.zeros((4, 2, 2)), "y|Unknown label type"),
         (np.array([[0, 1], [1, 2], [2, 0], [1, 1]]), "y should be a 1d array"),
         ([b"a", b"b", b"a", b"b"], "labels represented as bytes"),
-        (["a", "a", "a", "a"], "MLPClassifier: .* at least 2 classes in the data; y holds 1 class: \\['a'\\]"),
+        (["a", "a", "a", "a"], "MLPClassifier: .* 2 classes in the data; y holds 1 class: \\['a'\\]"),
         ([0, 1], "X and y must have equally many rows"),
         ([], "y"),
         (3, "y|Expected array-like|Unknown label"),

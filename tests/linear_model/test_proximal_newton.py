@@ -99,3 +99,32 @@ def test_a_penalty_above_the_largest_slope_leaves_intercepts_alone():
     share = loss.codes.mean()
     assert (result.x[:-1] == 0).all()
     assert result.x[-1] == pytest.approx(np.log(share / (1 - share)), abs=1e-9)
+
+
+@pytest.mark.parametrize("l1_strength, l2_strength", [(0.3, 0.0), (0.3, 0.2), (0.3, 5.0), (0.0, 0.5)])
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_balanced_parameters_have_the_least_penalty(l1_strength, l2_strength, n_classes):
+    rows = np.random.default_rng(0).normal(size=(n_classes, 6))
+    l1, l2 = np.full(rows.shape, l1_strength), np.full(rows.shape, l2_strength)
+    found = module.balanced(rows.ravel(), l1.ravel(), l2.ravel(), rows.shape).reshape(rows.shape)
+
+    def penalty(rows):
+        return (l1 * np.abs(rows) + l2 / 2 * rows**2).sum(0)
+
+    np.testing.assert_allclose(found - found[0], rows - rows[0], atol=1e-14)
+    for shift in np.linspace(-3, 3, 601):
+        assert (penalty(found) <= penalty(rows - shift) + 1e-12).all()
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_multinomial_steps_are_few_to_a_tight_tol(l2, fit_intercept):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 7))
+    codes = (X @ rng.normal(size=(7, 3))).argmax(1)
+    loss = LogisticLoss(X, codes, None, n_classes=3, l2=l2, fit_intercept=fit_intercept)
+    l1 = np.full(loss.shape, 1e-3)
+    l1[:, 7:] = 0
+    result = minimize_l1_logistic(loss, l1.ravel(), None, tol=1e-8, max_iter=100)
+    assert result.converged and result.n_iter < 20
+    assert np.abs(smallest_subgradient(loss(result.x)[1], result.x, l1.ravel())).max() < 1e-8

@@ -161,10 +161,11 @@ class TreeModel(FloatTableInput, Estimator, ABC):
 
     def _check_params(self) -> None:
         super()._check_params()
-        if isinstance(self.min_samples_split, Integral) and self.min_samples_split < 2:  # 1.0 is a share
+        limit: Any = self.min_samples_split
+        if isinstance(limit, Integral) and limit < 2:  # 1.0 is a share
             raise InvalidParameterError(
-                f"{type(self).__name__}: the 'min_samples_split' parameter must be an int in the range [2, inf) "
-                f"or a float in the range (0.0, 1.0]; got {self.min_samples_split!r}."
+                f"{type(self).__name__}: the 'min_samples_split' parameter must be an int in the range "
+                f"[2, inf) or a float in the range (0.0, 1.0]; got {limit!r}."
             )
 
     def _read(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:

@@ -19,6 +19,7 @@ _FAMILIES = (
     "plotting",
     "svm",
     "testing",
+    "tree",
 )
 _FUNCTIONS = {"load": "sklearn_dl._base.persistence", "save": "sklearn_dl._base.persistence"}
 

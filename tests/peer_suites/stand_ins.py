@@ -14,7 +14,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("gaussian_process", "linear_model", "neighbors", "svm")
+FAMILIES = ("gaussian_process", "linear_model", "neighbors", "svm", "tree")
 
 OURS = {
     name: getattr(package, name)

@@ -38,6 +38,7 @@ SUITES = {
     "svm.test_bounds": 10,
     "svm.test_sparse": 5,
     "svm.test_svm": 25,
+    "tree.test_tree": 400,
 }
 
 #: Tests that take seconds and are left to the marker ``slow``.

@@ -1,0 +1,102 @@
+"""Dividing the rows of a node between its children."""
+
+import numpy as np
+
+from sklearn_dl.tree.kernel import inner
+
+
+@inner
+def divide(nodes, me, child, rows, bins, target, limits, room):
+    """Move the rows of a node, and place its children, ``nodes[child]`` and ``nodes[child + 1]``."""
+    node, left, right = nodes[me], nodes[child], nodes[child + 1]
+    node.left, node.right = child, child + 1
+    n_missing_left = node.n_missing if node.missing_left else 0
+    middle = node.start + node.n_left + n_missing_left
+    if bins is None:
+        order = node.feature
+        _mark(node, rows, room.goes_left)
+        if n_missing_left > 0:
+            _partition(rows, order, node.start, node.stop, room)
+        largest = max(middle - node.start, node.stop - middle)
+        if node.depth + 1 < limits.max_depth and largest >= limits.min_samples_split:
+            for f in room.active[min(node.depth + 1, len(room.active) - 1), : node.n_active]:
+                if f != order:
+                    _partition(rows, f, node.start, node.stop, room)
+    else:
+        order = 0
+        _partition_bins(node, bins.codes[node.feature], bins.n_bins[node.feature], rows, room)
+    left.start, left.stop, right.start, right.stop = node.start, middle, middle, node.stop
+    left.order = right.order = order
+    left.depth = right.depth = node.depth + 1
+    left.n_active = right.n_active = node.n_active
+    left.lower = right.lower = node.lower
+    left.upper = right.upper = node.upper
+    sign = limits.signs[node.feature]
+    if sign != 0:
+        between_values = _middle_value(rows.entries[order], rows.n_bits, left, right, target)
+        if sign > 0:
+            left.upper = right.lower = between_values
+        else:
+            left.lower = right.upper = between_values
+
+
+@inner
+def _mark(node, rows, goes_left):
+    entries, n_bits = rows.entries[node.feature], rows.n_bits
+    known = node.stop - node.n_missing
+    for i in range(node.start, node.start + node.n_left):
+        goes_left[entries[i] >> n_bits] = 1
+    for i in range(node.start + node.n_left, known):
+        goes_left[entries[i] >> n_bits] = 0
+    for i in range(known, node.stop):
+        goes_left[entries[i] >> n_bits] = node.missing_left
+
+
+@inner
+def _partition(rows, j, start, stop, room):
+    """Move the marked rows before the others, both in their order."""
+    values, entries, n_bits = rows.values[j], rows.entries[j], rows.n_bits
+    left, right = start, 0
+    for i in range(start, stop):
+        entry, value = entries[i], values[i]
+        goes_left = int(room.goes_left[entry >> n_bits])
+        # Both are written, and the one that is not wanted is overwritten: no branch to mispredict.
+        entries[left], values[left] = entry, value
+        room.entries[right], room.values[right] = entry, value
+        left += goes_left
+        right += 1 - goes_left
+    for i in range(right):
+        entries[left + i], values[left + i] = room.entries[i], room.values[i]
+
+
+@inner
+def _partition_bins(node, codes, missing, rows, room):
+    """Move the rows of smaller values before the others, both in their order."""
+    entries, n_bits = rows.entries[0], rows.n_bits
+    left, right = node.start, 0
+    for i in range(node.start, node.stop):
+        entry = entries[i]
+        code = int(codes[entry >> n_bits])
+        goes_left = int(code <= node.cut) if code != missing else node.missing_left
+        entries[left] = room.entries[right] = entry
+        left += goes_left
+        right += 1 - goes_left
+    for i in range(right):
+        entries[left + i] = room.entries[i]
+
+
+@inner
+def _middle_value(entries, n_bits, left, right, target):
+    """Middle of the values of two children: of the shares of the first class, or of the means."""
+    middle = 0.0
+    for child in (left, right):
+        weight = value = 0.0
+        for entry in entries[child.start : child.stop]:
+            w = target.weight[entry >> n_bits]
+            weight += w
+            if target.n_classes == 0:
+                value += target.weighted_y[entry]
+            elif entry & np.uint32((1 << n_bits) - 1) == 0:
+                value += w
+        middle += value / weight / 2
+    return middle

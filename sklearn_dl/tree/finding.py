@@ -1,0 +1,145 @@
+"""The best split of a node: over features in random order, the best threshold of each."""
+
+import numpy as np
+
+from sklearn_dl.tree.bin_splits import bin_split, clear_bins, fill_bins
+from sklearn_dl.tree.kernel import ENTROPY, EQUAL, GINI, NONE, POISSON, between, inner, uniform, x_log_x
+from sklearn_dl.tree.splits import class_split, mean_split, unweighted_class_split
+
+
+@inner
+def find_split(node, rows, bins, target, limits, room):
+    """Fill in a node's best split; False where there is none, or it improves too little.
+
+    Features that vary go to the next level of ``room.active``. As in scikit-learn, at least one of them is
+    looked at, and drawing one that was found constant further up counts as looking at it.
+    """
+    level = min(node.depth, len(room.active) - 1)
+    features = room.features
+    for i in range(node.n_active):
+        features[i] = room.active[level, i]
+    n_constant = len(limits.signs) - node.n_active
+    first, last = 0, node.n_active  # those before were looked at, those behind were found constant
+    node.feature, best = NONE, -np.inf
+    n_drawn = 0
+    while first < last and (n_drawn < limits.max_features or first == 0):
+        n_drawn += 1
+        drawn = first + int(uniform(room.random) * (last - first + n_constant))
+        if drawn >= last:
+            n_constant -= 1
+            continue
+        j = features[drawn]
+        if bins is None:
+            varies, best = _split_sorted(node, j, best, rows, target, limits, room)
+        else:
+            varies, best = _split_binned(node, j, best, rows, bins, target, limits, room)
+        if varies:
+            features[drawn], features[first] = features[first], j
+            first += 1
+        else:
+            last -= 1
+            features[drawn], features[last] = features[last], j
+    if level + 1 < len(room.active):
+        for i in range(last):
+            room.active[level + 1, i] = features[i]
+        node.n_active = last
+    if node.feature == NONE:
+        return False
+    node.improvement = best - _score_of_node(target, node.weight, room.total)
+    if target.criterion == ENTROPY:
+        node.improvement /= np.log(2.0)
+    return node.improvement >= limits.min_impurity_decrease
+
+
+@inner
+def _split_sorted(node, j, best, rows, target, limits, room):
+    """Whether feature `j` varies, and the better of its score and `best`; the node keeps the better split."""
+    values, entries = rows.values[j, node.start : node.stop], rows.entries[j, node.start : node.stop]
+    n_known = len(values)
+    if rows.has_missing[j]:
+        n_known = _count_known(values)
+    n_missing = len(values) - n_known
+    if n_known == 0 or (n_missing == 0 and values[n_known - 1] <= values[0] + EQUAL):
+        return False, best
+    score, n_left = _scan(
+        node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, False, room
+    )
+    missing_left = False
+    if n_missing > 0:
+        other, other_n_left = _scan(
+            node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, True, room
+        )
+        if other > score:
+            score, n_left, missing_left = other, other_n_left, True
+    if score <= best:
+        return True, best
+    node.feature, node.n_left, node.n_missing = j, n_left, n_missing
+    node.threshold = between(values[n_left - 1], values[n_left]) if n_left < n_known else np.inf
+    node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(values)
+    return True, score
+
+
+@inner
+def _count_known(values):
+    """Number of sorted values before the missing ones."""
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        if np.isnan(values[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@inner
+def _scan(node, values, entries, n_bits, target, limits, sign, n_missing, missing_left, room):
+    if target.n_classes == 0:
+        return mean_split(
+            values, entries, target.weight, target.weighted_y, target.criterion, node.weight, room.total[0],
+            n_missing, missing_left, limits.min_samples_leaf, limits.min_weight_leaf, sign,
+            node.lower, node.upper,
+        )  # fmt: skip
+    if target.unweighted and n_missing == 0 and sign == 0:
+        return unweighted_class_split(
+            values, entries, n_bits, target.criterion, target.logs, room.total, room.left, room.right,
+            limits.min_samples_leaf,
+        )  # fmt: skip
+    return class_split(
+        values, entries, n_bits, target.weight, target.criterion, room.total, room.left, room.right,
+        n_missing, missing_left, limits.min_samples_leaf, limits.min_weight_leaf, sign,
+        node.lower, node.upper,
+    )  # fmt: skip
+
+
+@inner
+def _split_binned(node, j, best, rows, bins, target, limits, room):
+    """As :func:`_split_sorted`, from the bins of the feature."""
+    entries = rows.entries[0, node.start : node.stop]
+    n_present, n_missing = fill_bins(bins.codes[j], bins.n_bins[j], entries, rows.n_bits, target, room)
+    present = room.present[:n_present]
+    varies = n_present > 0 and (n_missing > 0 or bins.high[j, present[-1]] > bins.low[j, present[0]] + EQUAL)
+    for missing_left in range(0 if not varies else 2 if n_missing > 0 else 1):
+        score, n_left, cut, after = bin_split(
+            node, j, present, n_missing, missing_left > 0, bins, target, limits, room
+        )
+        if score > best:
+            best = score
+            node.feature, node.n_left, node.n_missing, node.cut = j, n_left, n_missing, cut
+            node.threshold = between(bins.high[j, cut], bins.low[j, after]) if after != NONE else np.inf
+            node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(entries)
+    clear_bins(present, bins.n_bins[j], n_missing, room)
+    return varies, best
+
+
+@inner
+def _score_of_node(target, weight, total):
+    """What a split that leaves all on one side would score."""
+    if target.n_classes == 0:
+        if target.criterion == POISSON:
+            return x_log_x(total[0]) - total[0] * np.log(weight)
+        return total[0] * total[0] / weight
+    score = 0.0
+    for k in range(len(total)):
+        score += total[k] * total[k] if target.criterion == GINI else x_log_x(total[k])
+    return score / weight if target.criterion == GINI else score - x_log_x(weight)

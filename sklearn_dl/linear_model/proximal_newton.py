@@ -30,7 +30,8 @@ _ALL_FEATURES = 1500  # up to this many parameters no working set is chosen
 _FIRST_WORKING_SET = 100
 _MAX_TRIALS = 40
 _ARMIJO = 1e-4
-_EXACT, _INEXACT = 1e-4, 0.02  # part of the subgradient to which a Hessian, a model of it, is minimised
+_INEXACT = 0.02  # part of the subgradient to which a model of the loss is minimised
+_NEGLIGIBLE = 1e-3  # part of the tolerance beyond which a model is not minimised
 
 
 def minimize_l1_logistic(
@@ -107,17 +108,17 @@ def _minimize_dense(
     on_step: OnStep | None = None,
 ) -> Minimum:
     """Minimise over all parameters, by a dense model of the loss."""
-    hessian_of = binary_hessian if loss.n_classes == 2 else multinomial_hessian
+    hessian_of = binary_hessian if loss.n_classes == 2 else _multinomial_model
     size = l1.size
     is_wide = loss.n_samples < 10 * size and loss.n_samples * size**2 <= _MAX_WIDE_COST
-    if newton_pays(loss) or (is_wide and loss.n_classes == 2):
+    if newton_pays(loss) or is_wide:
         origin = guess(loss) if start is None else start
         return _proximal_steps(loss, l1, origin, lambda x: hessian_of(loss, x), tol, max_iter, True, on_step)
     pilot = pilot_of(loss)
     if loss.n_classes > 2:
         origin = guess(loss) if start is None else start
         shared = with_unseen_columns(loss, shared_hessian(pilot))
-        model = spread_over_classes(loss, shared)
+        model = _with_held_intercepts(loss, spread_over_classes(loss, shared))
     else:
         origin = guess(loss) if start is None else start
         if start is None and pilot.n_samples < loss.n_samples / 2:
@@ -127,6 +128,18 @@ def _minimize_dense(
                 origin = fitted
         model = with_unseen_columns(loss, binary_hessian(pilot, origin))
     return _proximal_steps(loss, l1, origin, lambda x: model, tol, max_iter, False, on_step)
+
+
+def _multinomial_model(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
+    return _with_held_intercepts(loss, multinomial_hessian(loss, flat))
+
+
+def _with_held_intercepts(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
+    """Give the Hessian curvature where all intercepts grow by the same, where neither loss nor penalty has any."""
+    if loss.fit_intercept:
+        intercepts = np.arange(1, loss.n_classes + 1) * loss.shape[1] - 1
+        hessian[np.ix_(intercepts, intercepts)] += hessian[intercepts, intercepts].mean()
+    return hessian
 
 
 def _proximal_steps(
@@ -144,11 +157,14 @@ def _proximal_steps(
     model = model_at(x)
     l2 = np.broadcast_to(loss.l2, loss.shape).ravel()
     moved = None if loss.n_classes == 2 else partial(balanced, l1=l1, l2=l2, shape=loss.shape)
+    first = float(np.abs(smallest_subgradient(gradient, x, l1)).max())
     for n_iter in range(max_iter + 1):
         steep = float(np.abs(smallest_subgradient(gradient, x, l1)).max())
         if renew and n_iter:
             model = model_at(x)
-        precise = (_EXACT if renew else _INEXACT) * steep
+        # A Hessian is worth a more precise step the nearer its minimum is: that makes steps superlinear.
+        share = min(_INEXACT, steep / first) if renew and first > 0 else _INEXACT
+        precise = max(share * steep, _NEGLIGIBLE * tol)
         step = minimize_l1_quadratic(model, gradient, x, l1, precise, moved=moved) - x
         promised = float(gradient @ step + l1 @ (np.abs(x + step) - np.abs(x)))
         if steep <= tol and -promised <= decrease_tol(tol):
@@ -216,7 +232,7 @@ def balanced(flat: np.ndarray, l1: np.ndarray, l2: np.ndarray, shape: tuple[int,
     """
     rows, l1, l2 = flat.reshape(shape), l1.reshape(shape)[0], l2.reshape(shape)[0]
     n_classes = len(rows)
-    shift = np.zeros(shape[1])
+    shift = np.where(l1 + l2 > 0, 0.0, rows.mean(0))
     only = (l1 > 0) & (l2 == 0)
     ordered = np.sort(rows[:, only], axis=0)
     shift[only] = np.clip(0.0, ordered[(n_classes - 1) // 2], ordered[n_classes // 2])

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 
 _COMPILED_SIZE = 60  # coordinates from which on compiled sweeps repay the time to load them
+_PRECISION = 1e-3  # part of the right side that a trustworthy solution leaves
+_RIDGE = 1e-12  # of the diagonal: equal columns share what one of them would get
 _SWEEPS_A_SOLVE = 8  # between solutions of the coordinates that are not 0
 
 
@@ -63,11 +65,15 @@ def _solve_within_signs(hessian: np.ndarray, slope: np.ndarray, z: np.ndarray, l
     """Move all coordinates that are not 0 to their minimum, or as far towards it as none changes its sign."""
     free = np.flatnonzero((z != 0) | ((l1 == 0) & (np.diag(hessian) > 0)))
     downhill = -(slope[free] + l1[free] * np.sign(z[free]))
+    block = hessian[np.ix_(free, free)]
     try:
-        step = np.linalg.solve(hessian[np.ix_(free, free)], downhill)
+        step = np.linalg.solve(block + np.diag(_RIDGE * np.diag(block)), downhill)
     except np.linalg.LinAlgError:
         return
-    if not (np.isfinite(step).all() and step @ downhill > 0):
+    is_solved = np.abs(block @ step - downhill).max(initial=0.0) <= _PRECISION * np.abs(downhill).max(
+        initial=0.0
+    )
+    if not (is_solved and step @ downhill > 0):
         return
     crosses = (l1[free] > 0) & (z[free] * (z[free] + step) < 0)
     reached = np.where(crosses, -z[free] / np.where(crosses, step, 1.0), np.inf)

@@ -74,8 +74,8 @@ class HuberRegressor(LinearRegressorModel):
             "Names of the features; only if X is a data frame whose column names are all strings.",
         ),
         "outliers_": (
-            "ndarray or tensor of shape (n_samples,)",
-            "Whether the residual of a row of ``fit`` is beyond `epsilon` scales; bool, of X's kind.",
+            "ndarray of shape (n_samples,)",
+            "Whether the residual of a row of ``fit`` is beyond `epsilon` scales; bool.",
         ),
     }
 
@@ -121,11 +121,16 @@ class HuberRegressor(LinearRegressorModel):
                 stacklevel=2,
             )
         residual = y - AugmentedRows(X, 1.0).dot(np.append(self.coef_, self.intercept_).astype(np.float64))
-        self.outliers_ = abs(residual) > self.scale_ * self.epsilon
+        self.outliers_ = to_host(abs(residual) > self.scale_ * self.epsilon)
         return self
 
     def _previous(self, rows: AugmentedRows, span: RowSpan | None) -> np.ndarray:
         coef = np.asarray(self.coef_, dtype=np.float64)
+        if len(coef) != self.n_features_in_:
+            raise ValueError(
+                f"HuberRegressor: with warm_start, X must have the features of the last fit, {len(coef)}; "
+                f"it has {self.n_features_in_}. Fit without warm_start, or a clone."
+            )
         coef = coef if span is None else span.project(coef)
         intercept = [self.intercept_ + rows.shift_of(coef)] if self.fit_intercept else []
         return np.concatenate([coef, intercept, [self.scale_]])

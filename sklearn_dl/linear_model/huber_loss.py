@@ -3,15 +3,22 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from sklearn_dl._base.arrays import Array, namespace
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows, every_tenth
-from sklearn_dl.linear_model.squared_hinge import GramOfActiveRows, root_along, solve_positive
+from sklearn_dl.linear_model.squared_hinge import GramOfActiveRows, root_along
 
 _LARGEST_HESSIAN = 1000  # unknowns up to which Newton's method is used
 _SMALLEST_SCALE = 10 * np.finfo(np.float64).eps
 _SHORT_STEP = 0.5  # after a step below this size, the coefficients are fitted at a fixed scale
+_SINGULAR = 1e-11  # of the largest eigenvalue: the Hessian is 0 below
+_NO_CURVATURE = 1e-100
+_FLAT = 1e-8  # of the largest eigenvalue, stands in for 0
+_LEVEL = 1e-9  # of the gradient: smaller slopes are rounding
+_FARTHEST = 10  # times the largest residual, may scores change at first
+_STEEP = 0.5  # of the slope at the start of a step, left at its end, has it go on
 _ACCEPTED_SLOPE = 0.1  # of that at the start of a step, may be left at its end
 
 
@@ -119,7 +126,7 @@ class _HuberProblem:
                 at_least = point.objective
                 _, solution, point = self._newton_step(gram, solution, point, fixed_scale=True)
                 held += 1
-                if not point.objective < at_least - 1e-15 * abs(at_least):
+                if at_least - point.objective <= 1e-4 * (before - at_least) + 1e-15 * abs(at_least):
                     break
             if not point.objective < before - 1e-15 * abs(before):
                 return solution, n_iter, True
@@ -133,7 +140,7 @@ class _HuberProblem:
         held = fixed_scale or (solution[-1] <= _SMALLEST_SCALE and point.gradient[-1] > 0)
         n_free = len(solution) - held
         step = np.zeros(len(solution))
-        step[:n_free] = -solve_positive(hessian[:n_free, :n_free], point.gradient[:n_free])
+        step[:n_free] = _descent(hessian[:n_free, :n_free], point.gradient[:n_free])
         slope = float(point.gradient @ step)
         size, following, moved = self._searched(solution, step, slope, point)
         return (size, following, moved) if moved.objective < point.objective else (0.0, solution, point)
@@ -186,11 +193,12 @@ class _HuberProblem:
     ) -> tuple[float, np.ndarray, _Point]:
         """Size of the step where the objective is about least, within the scales allowed, and that point."""
         score_step = self.rows.dot(step[:-1])
-        longest = 1.0
+        limit = np.inf
         if step[-1] < 0:  # nine tenths of the way to the smallest scale
-            longest = min(1.0, 0.9 * (solution[-1] - _SMALLEST_SCALE) / -step[-1])
-            if solution[-1] < 10 * _SMALLEST_SCALE:
-                longest = min(1.0, (solution[-1] - _SMALLEST_SCALE) / -step[-1])
+            share = 0.9 if solution[-1] >= 10 * _SMALLEST_SCALE else 1.0
+            limit = share * (solution[-1] - _SMALLEST_SCALE) / -step[-1]
+        reach = _FARTHEST * (float(abs(point.residual).max()) + float(solution[-1]))
+        longest = min(1.0, limit, reach / max(float(abs(score_step).max()), abs(step[-1]), _SMALLEST_SCALE))
 
         def moved_by(size: float) -> tuple[np.ndarray, _Point]:
             moved = solution + size * step
@@ -198,9 +206,10 @@ class _HuberProblem:
             return moved, self.at(point.residual - size * score_step, moved)
 
         following, moved = moved_by(longest)
-        if float(moved.gradient @ step) > _ACCEPTED_SLOPE * -slope:
+        end = float(moved.gradient @ step)
+        if end > _ACCEPTED_SLOPE * -slope or (end < _STEEP * slope and longest < limit):
             size = root_along(lambda t: self._slope(solution, step, score_step, point, t * longest))
-            longest *= size
+            longest = min(size * longest, limit)
             following, moved = moved_by(longest)
         return longest, following, moved
 
@@ -224,3 +233,26 @@ class _HuberProblem:
         if solution[-1] <= _SMALLEST_SCALE:
             by_column[-1] = min(by_column[-1], 0.0)
         return float(np.abs(by_column).max())
+
+
+def _descent(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Newton's step, and a long one down every slope along which the Hessian is 0.
+
+    There are such slopes: the objective is linear in the residuals of outliers, and, where all residuals are
+    in proportion to the scale, in the scale too.
+    """
+    diagonal = np.diag(hessian)
+    scale = np.where(diagonal > _NO_CURVATURE, 1 / np.sqrt(np.maximum(diagonal, _NO_CURVATURE)), 1.0)
+    scaled, slopes = hessian * scale * scale[:, None], scale * gradient
+    try:
+        factor = cho_factor(scaled, lower=True, check_finite=False)
+        if np.diag(factor[0]).min() ** 2 > _SINGULAR:
+            return -scale * cho_solve(factor, slopes, check_finite=False)
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(scaled)
+    slopes = vectors.T @ slopes
+    flat = values <= _SINGULAR * values[-1]
+    level = flat & (np.abs(slopes) <= _LEVEL * np.linalg.norm(slopes))
+    values[flat] = _FLAT * values[-1]
+    return -scale * (vectors @ np.where(level, 0.0, slopes / values))

@@ -135,7 +135,7 @@ def _multinomial_model(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
 
 
 def _with_held_intercepts(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
-    """Give the Hessian curvature where all intercepts grow by the same, where neither loss nor penalty has any."""
+    """Give the Hessian curvature where all intercepts grow by the same, which changes nothing."""
     if loss.fit_intercept:
         intercepts = np.arange(1, loss.n_classes + 1) * loss.shape[1] - 1
         hessian[np.ix_(intercepts, intercepts)] += hessian[intercepts, intercepts].mean()

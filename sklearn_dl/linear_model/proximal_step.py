@@ -8,6 +8,7 @@ from numba import njit
 _COMPILED_SIZE = 60  # coordinates from which on compiled sweeps repay the time to load them
 _PRECISION = 1e-3  # part of the right side that a trustworthy solution leaves
 _RIDGE = 1e-12  # of the diagonal: equal columns share what one of them would get
+_MAX_STOPS = 200  # of one solution, at 0
 _SWEEPS_A_SOLVE = 8  # between solutions of the coordinates that are not 0
 
 
@@ -62,25 +63,32 @@ def minimize_l1_quadratic(
 
 
 def _solve_within_signs(hessian: np.ndarray, slope: np.ndarray, z: np.ndarray, l1: np.ndarray) -> None:
-    """Move all coordinates that are not 0 to their minimum, or as far towards it as none changes its sign."""
-    free = np.flatnonzero((z != 0) | ((l1 == 0) & (np.diag(hessian) > 0)))
-    downhill = -(slope[free] + l1[free] * np.sign(z[free]))
-    block = hessian[np.ix_(free, free)]
+    """Minimise over all coordinates that are not 0; those that would change sign stop at 0, one by one."""
+    for _ in range(_MAX_STOPS):
+        free = np.flatnonzero((z != 0) | ((l1 == 0) & (np.diag(hessian) > 0)))
+        downhill = -(slope[free] + l1[free] * np.sign(z[free]))
+        step = _solve(hessian[np.ix_(free, free)], downhill)
+        if step is None:
+            return
+        crosses = (l1[free] > 0) & (z[free] * (z[free] + step) < 0)
+        reached = np.where(crosses, -z[free] / np.where(crosses, step, 1.0), np.inf)
+        size = min(1.0, reached.min(initial=np.inf))
+        new = np.where(reached <= size, 0.0, z[free] + size * step)
+        slope += hessian[:, free] @ (new - z[free])
+        z[free] = new
+        if size == 1:
+            return
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Solution of a positive semi-definite system, or None where rounding leaves nothing of it."""
     try:
-        step = np.linalg.solve(block + np.diag(_RIDGE * np.diag(block)), downhill)
+        solution = np.linalg.solve(matrix + np.diag(_RIDGE * np.diag(matrix)), right)
     except np.linalg.LinAlgError:
-        return
-    is_solved = np.abs(block @ step - downhill).max(initial=0.0) <= _PRECISION * np.abs(downhill).max(
-        initial=0.0
-    )
-    if not (is_solved and step @ downhill > 0):
-        return
-    crosses = (l1[free] > 0) & (z[free] * (z[free] + step) < 0)
-    reached = np.where(crosses, -z[free] / np.where(crosses, step, 1.0), np.inf)
-    size = min(1.0, reached.min(initial=np.inf))
-    new = np.where(reached <= size, 0.0, z[free] + size * step)
-    slope += hessian[:, free] @ (new - z[free])
-    z[free] = new
+        return None
+    error = np.abs(matrix @ solution - right).max(initial=0.0)
+    is_precise = error <= _PRECISION * np.abs(right).max(initial=0.0)
+    return solution if is_precise and solution @ right > 0 else None
 
 
 @njit(nogil=True, cache=True)

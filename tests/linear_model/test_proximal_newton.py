@@ -129,3 +129,13 @@ def test_multinomial_steps_are_few_to_a_tight_tol(l2, fit_intercept):
     assert result.converged
     assert result.n_iter < 20
     assert np.abs(smallest_subgradient(loss(result.x)[1], result.x, l1.ravel())).max() < 1e-8
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_step_is_exact_where_columns_are_nearly_parallel(offset):
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(5, 40)) + offset
+    hessian, l1 = A.T @ A / 5 + 1e-2 * np.eye(40), np.full(40, 1e-2)
+    gradient = A.T @ rng.normal(size=5)
+    z = minimize_l1_quadratic(hessian, gradient, np.zeros(40), l1, 1e-6)
+    assert np.abs(smallest_subgradient(gradient + hessian @ z, z, l1)).max() < 1e-4

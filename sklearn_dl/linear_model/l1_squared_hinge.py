@@ -6,10 +6,11 @@ import numpy as np
 
 from sklearn_dl._base.arrays import Array, namespace
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows, every_tenth
-from sklearn_dl.linear_model.l1_quadratic import l1_quadratic_descent
+from sklearn_dl.linear_model.l1_quadratic import l1_quadratic_descent, l1_quadratic_minimizer
 from sklearn_dl.linear_model.squared_hinge import GramOfActiveRows, beyond_interval, root_along
 
 _LARGEST_GRAM = 1000  # columns up to which all of them are in the quadratic model
+_ROUNDING = 1e-15  # of the objective: no smaller decrease is asked for
 _COMPILED_FROM = 100_000  # elements of X; a smaller fit must not wait for a compiler
 
 
@@ -73,7 +74,7 @@ def _proximal_newton(
     max_iter: int,
     on_step: Callable[[int, float], None] | None,
 ) -> tuple[np.ndarray, int]:
-    negligible = (1e-3 * tol) ** 2
+    negligible = max((1e-3 * tol) ** 2, _ROUNDING)
     compiled = rows.n_rows * rows.n_columns >= _COMPILED_FROM
     descend = l1_quadratic_descent if compiled else l1_quadratic_descent.py_func
     gram = GramOfActiveRows(rows, cost)
@@ -92,7 +93,9 @@ def _proximal_newton(
         )
         chosen = slice(None) if columns is None else columns
         goal = w.copy()
-        goal[chosen] = descend(hessian, gradient[chosen], w[chosen], 0.01 * negligible * objective, 1000)
+        goal[chosen] = l1_quadratic_minimizer(
+            hessian, gradient[chosen], w[chosen], 0.01 * negligible * objective, descend
+        )
         step = goal - w
         decrease = -float(gradient @ step) - float(np.abs(goal).sum() - np.abs(w).sum())
         if decrease <= negligible * objective or objective >= previous:

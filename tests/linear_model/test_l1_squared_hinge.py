@@ -1,10 +1,15 @@
 """The minimum under an L1 penalty, by its optimality condition, dense, CSR and on a working set."""
 
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import sklearn.svm
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_dl.linear_model import l1_squared_hinge
+from sklearn_dl.linear_model import l1_quadratic, l1_squared_hinge
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows
 from sklearn_dl.linear_model.l1_squared_hinge import l1_squared_interval_fit
 
@@ -15,6 +20,11 @@ def problem(n_rows, n_columns, C=1.0):
     positive = X[:, 0] - X[:, -1] + random.randn(n_rows) > 0.3
     lower, upper = np.where(positive, 1.0, -np.inf), np.where(positive, np.inf, -1.0)
     return X, lower, upper, C * (random.rand(n_rows) + 0.1)
+
+
+def objective(w, A, lower, upper, cost):
+    scores = A @ w
+    return np.abs(w).sum() + cost @ (scores - np.clip(scores, lower, upper)) ** 2
 
 
 def largest_violation(w, A, lower, upper, cost):
@@ -65,3 +75,32 @@ def test_compiled_and_plain_descent_have_one_answer(monkeypatch):
 def test_max_iter_bounds_the_steps():
     X, lower, upper, cost = problem(100, 5)
     assert l1_squared_interval_fit(AugmentedRows(X), lower, upper, cost, max_iter=1)[1] == 1
+
+
+@pytest.mark.parametrize("hard", ["scales", "offset"])
+def test_ill_scaled_columns_end_at_the_minimum_within_few_sweeps(hard, monkeypatch):
+    X, lower, upper, cost = problem(60, 30, 100.0)
+    scale = np.logspace(-8, 8, 30) if hard == "scales" else np.ones(30)
+    A = X * scale if hard == "scales" else np.where(np.abs(X) > 0.5, X + 1e4, 0.0)
+    calls = []
+    descend = l1_squared_hinge.l1_quadratic_descent.py_func
+    counted = SimpleNamespace(py_func=lambda *arguments: (calls.append(1), descend(*arguments))[1])
+    monkeypatch.setattr(l1_squared_hinge, "l1_quadratic_descent", counted)
+    w, n_iter = l1_squared_interval_fit(AugmentedRows(A), lower, upper, cost, tol=1e-8, max_iter=3000)
+    assert n_iter < 300
+    assert len(calls) < 3000
+    peer = sklearn.svm.LinearSVC(penalty="l1", dual=False, fit_intercept=False, tol=1e-8, max_iter=3000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer.set_params(C=100.0).fit(A, np.isfinite(lower), cost / 100)
+    assert objective(w, A, lower, upper, cost) <= objective(peer.coef_[0], A, lower, upper, cost) * (1 + 1e-6)
+
+
+def test_exact_steps_solve_a_quadratic_of_nearly_equal_columns():
+    random = np.random.RandomState(0)
+    B = random.randn(50, 1) + 1e-4 * random.randn(50, 8)
+    hessian, gradient = B.T @ B, -B.T @ B @ random.randn(8) * 1e3
+    descend = l1_quadratic.l1_quadratic_descent.py_func
+    v = l1_quadratic.l1_quadratic_minimizer(hessian, gradient, np.zeros(8), 1e-20, descend)
+    slopes = gradient + hessian @ v
+    assert np.where(v != 0, np.abs(slopes + np.sign(v)), np.maximum(np.abs(slopes) - 1, 0)).max() < 1e-6

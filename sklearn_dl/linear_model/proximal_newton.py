@@ -29,6 +29,7 @@ _MAX_WIDE_COST = 5e8  # multiplications for a Hessian, where rows are too few fo
 _ALL_FEATURES = 1500  # up to this many parameters no working set is chosen
 _FIRST_WORKING_SET = 100
 _MAX_TRIALS = 40
+_MAX_STALLED = 5  # steps in a row that lower the objective by rounding only
 _ARMIJO = 1e-4
 _INEXACT = 0.02  # part of the subgradient to which a model of the loss is minimised
 _NEGLIGIBLE = 1e-3  # part of the tolerance beyond which a model is not minimised
@@ -157,6 +158,7 @@ def _proximal_steps(
     model = model_at(x)
     l2 = np.broadcast_to(loss.l2, loss.shape).ravel()
     moved = None if loss.n_classes == 2 else partial(balanced, l1=l1, l2=l2, shape=loss.shape)
+    n_stalled = 0
     first = float(np.abs(smallest_subgradient(gradient, x, l1)).max())
     for n_iter in range(max_iter + 1):
         steep = float(np.abs(smallest_subgradient(gradient, x, l1)).max())
@@ -183,6 +185,9 @@ def _proximal_steps(
             if found is None:
                 return Minimum(x, value, n_iter, -promised <= np.sqrt(loss.eps) * abs(value))
             new_x, new_value, new_gradient = found
+        n_stalled = 0 if new_value < value - loss.eps * abs(value) else n_stalled + 1
+        if n_stalled == _MAX_STALLED:
+            return Minimum(x, value, n_iter, -promised <= np.sqrt(loss.eps) * abs(value))
         if not renew:
             model = _bfgs(model, new_x - x, new_gradient - gradient, l2, loss.eps)
         x, value, gradient = new_x, new_value, new_gradient

@@ -1,4 +1,4 @@
-"""Compiled passes over the rows of CSR: each row is read once, for its score and for its part of the gradient.
+"""Compiled passes over the rows of CSR, each read once: for its score and for its part of the gradient.
 
 Indices are cast to unsigned ones, which spares the check for negative ones: half of the time.
 """
@@ -38,7 +38,7 @@ def sum_logistic_losses(data, indices, indptr, coef, offset, codes, weight, star
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
 def sum_squares(data, indices, indptr, weight, total):
-    """Add the weighted squares of each column to `total`, (n_features,). An empty `weight` stands for ones."""
+    """Add the weighted squares of columns to `total`, (n_features,). An empty `weight` stands for ones."""
     for i in range(len(indptr) - 1):
         factor = weight[i] if len(weight) else 1.0
         for k in range(indptr[i], indptr[i + 1]):

@@ -50,16 +50,17 @@ def list_values(X: np.ndarray, classes: np.ndarray, share: float) -> tuple[Bins,
         np.arange(n_samples, dtype=np.uint16),
         classes.astype(np.uint8),
     )
-    bins = _empty_bins(X)._replace(codes=np.empty((0, 0), np.uint8))
+    low = np.full((n_features, MOST_BINS), np.inf, np.float32)
+    bins = Bins(np.empty((0, 0), np.uint8), np.empty(n_features, np.int64), low, low)
     codes = np.empty(n_samples, np.uint8)
     for j, column in enumerate(_columns(X)):
-        bins.n_bins[j] = n_values = _bin_column(column, bins.low[j], codes)
+        bins.n_bins[j] = n_values = _bin_column(column, low[j], codes)
         listed.usual[j] = usual = np.bincount(codes).argmax()
         start = listed.starts[j]
         listed.starts[j + 1] = stop = _list_codes(codes, usual, listed.rows, listed.codes, start)
         if n_values == 0 or stop < start:
             return None
-    return bins._replace(high=bins.low), listed
+    return bins, listed
 
 
 def _bin_column(column: np.ndarray, values: np.ndarray, codes: np.ndarray) -> int:
@@ -114,10 +115,13 @@ def _empty_bins(X: np.ndarray) -> Bins:
 
 
 def _columns(X):
-    """Columns of X one after the other, contiguous."""
+    """Columns of X one after the other, contiguous, in memory that later ones overwrite."""
     n_columns = min(max(_BLOCK_BYTES // X[:, :1].nbytes, 1), 16)
+    block = np.empty((n_columns, len(X)), X.dtype)
     for first in range(0, X.shape[1], n_columns):
-        yield from np.ascontiguousarray(X[:, first : first + n_columns].T)
+        part = X[:, first : first + n_columns].T
+        block[: len(part)] = part
+        yield from block[: len(part)]
 
 
 def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:

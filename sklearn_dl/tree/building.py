@@ -31,7 +31,7 @@ CRITERIA = {
     "poisson": POISSON,
 }
 
-_COLUMNS = 16  # transposed at a time
+_COLUMNS = 4  # transposed at a time
 _FEW_ROWS = 2_000  # below, sorting is faster than binning
 _LISTED_ROWS = 1 << 16  # at most, where features are lists
 _LISTED_SHARE = 0.35  # of the numbers at most

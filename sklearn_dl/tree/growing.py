@@ -2,7 +2,7 @@
 
 The rows of a node are a range of places. A split moves those that go left before those that go right; both
 keep their order. Where features are sorted this happens in the order of each feature, so that nothing is ever
-sorted again; where they are binned, in a single order.
+sorted again; where they are binned, in a single order, and in the lists of unusual values if there are any.
 """
 
 import numpy as np

@@ -63,6 +63,58 @@ def fill_bins(codes, missing, entries, n_bits, target, room):
 
 
 @inner
+def fill_listed_bins(node, j, listed, room):
+    """As :func:`fill_bins`, by subtraction for the bin that is not listed.
+
+    Returns
+    -------
+    n_present : int
+        Bins that are not empty; 0 too where no row of the node is listed.
+    """
+    first, last = listed_part(node, j, listed)
+    if first == last:
+        return 0
+    sums, seen = room.sums, room.seen
+    for i in range(first, last):
+        code = listed.codes[i]
+        seen[code] = 1
+        sums[code, listed.classes[listed.rows[i]]] += 1.0
+    usual = listed.usual[j]
+    if last - first == node.stop - node.start:
+        return _list_seen(seen, room.present)
+    seen[usual] = 1
+    n_present = _list_seen(seen, room.present)
+    rest = sums[usual]
+    for k in range(len(room.total)):
+        rest[k] = room.total[k]
+    for code in room.present[:n_present]:
+        if code != usual:
+            for k in range(len(room.total)):
+                rest[k] -= sums[code, k]
+    return n_present
+
+
+@inner
+def listed_part(node, j, listed):
+    """Where a node's part of the list of a feature starts and stops."""
+    start, stop = listed.starts[j], listed.starts[j + 1]
+    first = _bisect(listed, start, stop, node.start)
+    return first, _bisect(listed, first, min(stop, first + node.stop - node.start), node.stop)
+
+
+@inner
+def _bisect(listed, low, high, place):
+    """First of the listed rows from `low` to before `high` that has no lower place; `high` if none has."""
+    while low < high:
+        middle = (low + high) >> 1
+        if listed.places[listed.rows[middle]] < place:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
 def _n_rows(code, target, room):
     """Rows of a bin, which are only counted where they are not the sum of its weights."""
     if target.n_classes == 0 or not target.unweighted:

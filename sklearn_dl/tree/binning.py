@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from sklearn_dl.tree.kernel import EQUAL, Bins
+from sklearn_dl.tree.kernel import EQUAL, Bins, Listed
 
 MOST_BINS = 256
 _SAMPLE = 200_000  # rows whose quantiles bound the bins
@@ -11,23 +11,68 @@ _FEW_ROWS = 1_000  # rows that tell most continuous features from those of few v
 _BLOCK_BYTES = 1 << 23  # of columns that are transposed at a time
 
 
+def unusual_share(X: np.ndarray) -> float:
+    """Share of the numbers that differ from the most frequent one of their feature, by the first rows.
+
+    It is infinite where some feature has more than 256 values.
+    """
+    n_usual = 0
+    for column in X[:_FEW_ROWS].T:
+        values, counts = np.unique(column, return_counts=True)
+        if len(values) > MOST_BINS:
+            return np.inf
+        n_usual += counts.max()
+    return 1 - n_usual / X[:_FEW_ROWS].size
+
+
 def bin_values(X: np.ndarray) -> Bins | None:
     """One bin for each value of every feature; None where some feature has more than 256 values.
 
     None too where values are missing, or too close to be split.
     """
-    if any(len(np.unique(column)) > MOST_BINS for column in X[:_FEW_ROWS].T):
-        return None
     bins = _empty_bins(X)
     for j, column in enumerate(_columns(X)):
-        n_values = bins.n_bins[j] = _number_values(column, bins.low[j], bins.codes[j])
-        values = bins.low[j, :n_values]
-        order = np.argsort(values)
-        values[:] = values[order]
-        if n_values == 0 or (values[1:] <= values[:-1] + EQUAL).any():
+        bins.n_bins[j] = n_values = _bin_column(column, bins.low[j], bins.codes[j])
+        if n_values == 0:
             return None
-        bins.codes[j] = np.argsort(order).astype(np.uint8)[bins.codes[j]]
     return bins._replace(high=bins.low)
+
+
+def list_values(X: np.ndarray, classes: np.ndarray, share: float) -> tuple[Bins, Listed] | None:
+    """As :func:`bin_values`, with lists of at most `share` of the numbers; None where these are more."""
+    n_samples, n_features = X.shape
+    n_listed = int(share * X.size)
+    listed = Listed(
+        np.empty(n_listed, np.uint16),
+        np.empty(n_listed, np.uint8),
+        np.zeros(n_features + 1, np.int64),
+        np.empty(n_features, np.int64),
+        np.arange(n_samples, dtype=np.uint16),
+        classes.astype(np.uint8),
+    )
+    low = np.full((n_features, MOST_BINS), np.inf, np.float32)
+    bins = Bins(np.empty((0, 0), np.uint8), np.empty(n_features, np.int64), low, low)
+    codes = np.empty(n_samples, np.uint8)
+    for j, column in enumerate(_columns(X)):
+        bins.n_bins[j] = n_values = _bin_column(column, low[j], codes)
+        listed.usual[j] = usual = np.bincount(codes).argmax()
+        start = listed.starts[j]
+        listed.starts[j + 1] = stop = _list_codes(codes, usual, listed.rows, listed.codes, start)
+        if n_values == 0 or stop < start:
+            return None
+    return bins, listed
+
+
+def _bin_column(column: np.ndarray, values: np.ndarray, codes: np.ndarray) -> int:
+    """Fill `values` with the distinct ones in order, and `codes` with their places; 0 where this fails."""
+    n_values = _number_values(column, values, codes)
+    values = values[:n_values]
+    order = np.argsort(values)
+    values[:] = values[order]
+    if (values[1:] <= values[:-1] + EQUAL).any():
+        return 0
+    codes[:] = np.argsort(order).astype(np.uint8)[codes] if n_values > 0 else 0
+    return n_values
 
 
 def bin_features(X: np.ndarray, max_bins: int, random_state: np.random.RandomState) -> Bins:
@@ -70,10 +115,13 @@ def _empty_bins(X: np.ndarray) -> Bins:
 
 
 def _columns(X):
-    """Columns of X one after the other, contiguous."""
+    """Columns of X one after the other, contiguous, in memory that later ones overwrite."""
     n_columns = min(max(_BLOCK_BYTES // X[:, :1].nbytes, 1), 16)
+    block = np.empty((n_columns, len(X)), X.dtype)
     for first in range(0, X.shape[1], n_columns):
-        yield from np.ascontiguousarray(X[:, first : first + n_columns].T)
+        part = X[:, first : first + n_columns].T
+        block[: len(part)] = part
+        yield from block[: len(part)]
 
 
 def _tops(sample: np.ndarray, max_bins: int) -> np.ndarray:
@@ -112,6 +160,18 @@ def _number_values(column, values, codes):
             last, code = bits[i], table[slot]
         codes[i] = code
     return n
+
+
+@njit(nogil=True, cache=True)
+def _list_codes(codes, usual, rows, listed, start):
+    """List the rows of other codes than the usual one from `start`; where the list stops, -1 if too long."""
+    for i in range(len(codes)):
+        if codes[i] != usual:
+            if start == len(rows):
+                return -1
+            rows[start], listed[start] = i, codes[i]
+            start += 1
+    return start
 
 
 @njit(nogil=True, cache=True)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.tree._tree import TREE_LEAF, TREE_UNDEFINED, Tree
 
-from sklearn_dl.tree.binning import bin_features, bin_values
+from sklearn_dl.tree.binning import bin_features, bin_values, list_values, unusual_share
 from sklearn_dl.tree.growing import grow
 from sklearn_dl.tree.kernel import (
     ENTROPY,
@@ -16,6 +16,7 @@ from sklearn_dl.tree.kernel import (
     SQUARED_ERROR,
     Bins,
     Limits,
+    Listed,
     Rows,
     Target,
 )
@@ -30,8 +31,10 @@ CRITERIA = {
     "poisson": POISSON,
 }
 
-_COLUMNS = 16  # transposed at a time
+_COLUMNS = 4  # transposed at a time
 _FEW_ROWS = 2_000  # below, sorting is faster than binning
+_LISTED_ROWS = 1 << 16  # at most, where features are lists
+_LISTED_SHARE = 0.35  # of the numbers at most
 
 
 class Problem(NamedTuple):
@@ -74,8 +77,8 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
         capacity = min(capacity, 2 * limits.max_leaf_nodes - 1)
     nodes = np.empty(capacity, NODE)
     values = np.empty((capacity, max(1, problem.n_classes)))
-    rows, bins = _arrange(problem, random_state)
-    n_nodes = grow(rows, bins, _target(problem, center), limits, seed, nodes, values)
+    rows, bins, listed = _arrange(problem, random_state)
+    n_nodes = grow(rows, bins, listed, _target(problem, center), limits, seed, nodes, values)
     return _tree(nodes[:n_nodes], values[:n_nodes] + center, n_features, max(1, problem.n_classes))
 
 
@@ -90,7 +93,9 @@ def _center(problem: Problem) -> float:
     return median if abs(median) > 10 * problem.y.std() else 0.0
 
 
-def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Rows, Bins | None]:
+def _arrange(
+    problem: Problem, random_state: np.random.RandomState
+) -> tuple[Rows, Bins | None, Listed | None]:
     """Rows in the order of each feature; or as they come, with bins.
 
     Bins that hold one value each lose nothing, so features of few values are binned for any splitter.
@@ -99,21 +104,33 @@ def _arrange(problem: Problem, random_state: np.random.RandomState) -> tuple[Row
     n_samples, n_features = X.shape
     n_bits = max(problem.n_classes - 1, 0).bit_length()
     codes = problem.y.astype(np.uint32) if problem.n_classes > 0 else np.zeros(n_samples, np.uint32)
-    has_missing = np.isnan(X).any(axis=0)
-    bins = None
+    has_missing = np.isnan(X.min(axis=0))
+    bins = listed = None
     if problem.splitter == "hist":
         bins = bin_features(X, problem.max_bins, random_state)
     elif n_samples >= _FEW_ROWS and not has_missing.any():
-        bins = bin_values(X)
+        bins, listed = _bin_few_values(problem)
     if bins is not None:
         entries = (np.arange(n_samples, dtype=np.uint32) << np.uint32(n_bits) | codes)[None]
-        return Rows(np.empty((0, 0), np.float32), entries, n_bits, has_missing), bins
+        return Rows(np.empty((0, 0), np.float32), entries, n_bits, has_missing), bins, listed
     values = np.empty((n_features, n_samples), np.float32)
     entries = np.empty((n_features, n_samples), np.uint32)
     for first in range(0, n_features, _COLUMNS):
         block = slice(first, first + _COLUMNS)
         presort(np.ascontiguousarray(X[:, block].T), codes, n_bits, values[block], entries[block])
-    return Rows(values, entries, n_bits, has_missing), None
+    return Rows(values, entries, n_bits, has_missing), None, None
+
+
+def _bin_few_values(problem: Problem) -> tuple[Bins | None, Listed | None]:
+    """Bins of one value each, and lists where most values of a feature are equal; None where not."""
+    X = problem.X
+    share = unusual_share(X)
+    few_classes = 0 < problem.n_classes <= 256 and problem.weight is None
+    if few_classes and len(X) <= _LISTED_ROWS and share < _LISTED_SHARE:
+        lists = list_values(X, problem.y, 1.2 * share + 0.01)
+        if lists is not None:
+            return lists
+    return bin_values(X) if share < np.inf else None, None
 
 
 def _target(problem: Problem, center: float) -> Target:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from sklearn_dl.tree.bin_splits import listed_part
 from sklearn_dl.tree.kernel import inner
 
 
 @inner
-def divide(nodes, me, child, rows, bins, target, limits, room):
+def divide(nodes, me, child, rows, bins, listed, target, limits, room):
     """Move the rows of a node, and place its children, ``nodes[child]`` and ``nodes[child + 1]``."""
     node, left, right = nodes[me], nodes[child], nodes[child + 1]
     node.left, node.right = child, child + 1
@@ -22,6 +23,16 @@ def divide(nodes, me, child, rows, bins, target, limits, room):
             for f in room.active[min(node.depth + 1, len(room.active) - 1), : node.n_active]:
                 if f != order:
                     _partition(rows, f, node.start, node.stop, room)
+    elif listed is not None:
+        order = 0
+        _mark_listed(node, rows, listed, room.goes_left)
+        largest = max(middle - node.start, node.stop - middle)
+        if node.depth + 1 < limits.max_depth and largest >= limits.min_samples_split:
+            for f in room.active[min(node.depth + 1, len(room.active) - 1), : node.n_active]:
+                _partition_listed(node, f, listed, room)
+        _partition_entries(node, rows, room)
+        for i in range(node.start, node.stop):
+            listed.places[rows.entries[0, i] >> rows.n_bits] = i
     else:
         order = 0
         _partition_bins(node, bins.codes[node.feature], bins.n_bins[node.feature], rows, room)
@@ -78,6 +89,49 @@ def _partition_bins(node, codes, missing, rows, room):
         entry = entries[i]
         code = int(codes[entry >> n_bits])
         goes_left = int(code <= node.cut) if code != missing else node.missing_left
+        entries[left] = room.entries[right] = entry
+        left += goes_left
+        right += 1 - goes_left
+    for i in range(right):
+        entries[left + i] = room.entries[i]
+
+
+@inner
+def _mark_listed(node, rows, listed, goes_left):
+    usual_goes_left = np.uint8(listed.usual[node.feature] <= node.cut)
+    for entry in rows.entries[0, node.start : node.stop]:
+        goes_left[entry >> rows.n_bits] = usual_goes_left
+    first, last = listed_part(node, node.feature, listed)
+    for i in range(first, last):
+        goes_left[listed.rows[i]] = listed.codes[i] <= node.cut
+
+
+@inner
+def _partition_listed(node, j, listed, room):
+    """As :func:`_partition`, for a node's part of the list of a feature."""
+    first, last = listed_part(node, j, listed)
+    rows, codes = listed.rows, listed.codes
+    left, right = first, 0
+    for i in range(first, last):
+        row, code = rows[i], codes[i]
+        goes_left = int(room.goes_left[row])
+        rows[left], codes[left] = row, code
+        room.entries[right] = np.uint32(row) << np.uint32(8) | np.uint32(code)
+        left += goes_left
+        right += 1 - goes_left
+    for i in range(right):
+        rows[left + i] = room.entries[i] >> np.uint32(8)
+        codes[left + i] = room.entries[i] & np.uint32(255)
+
+
+@inner
+def _partition_entries(node, rows, room):
+    """As :func:`_partition`, for the single order of rows."""
+    entries, n_bits = rows.entries[0], rows.n_bits
+    left, right = node.start, 0
+    for i in range(node.start, node.stop):
+        entry = entries[i]
+        goes_left = int(room.goes_left[entry >> n_bits])
         entries[left] = room.entries[right] = entry
         left += goes_left
         right += 1 - goes_left

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from sklearn_dl.tree.bin_splits import bin_split, clear_bins, fill_bins
+from sklearn_dl.tree.bin_splits import bin_split, clear_bins, fill_bins, fill_listed_bins
 from sklearn_dl.tree.kernel import ENTROPY, EQUAL, GINI, NONE, POISSON, between, inner, uniform, x_log_x
 from sklearn_dl.tree.splits import class_split, mean_split, unweighted_class_split
 
 
 @inner
-def find_split(node, rows, bins, target, limits, room):
+def find_split(node, rows, bins, listed, target, limits, room):
     """Fill in a node's best split; False where there is none, or it improves too little.
 
     Features that vary go to the next level of ``room.active``. As in scikit-learn, at least one of them is
@@ -32,7 +32,7 @@ def find_split(node, rows, bins, target, limits, room):
         if bins is None:
             varies, best = _split_sorted(node, j, best, rows, target, limits, room)
         else:
-            varies, best = _split_binned(node, j, best, rows, bins, target, limits, room)
+            varies, best = _split_binned(node, j, best, rows, bins, listed, target, limits, room)
         if varies:
             features[drawn], features[first] = features[first], j
             first += 1
@@ -113,10 +113,13 @@ def _scan(node, values, entries, n_bits, target, limits, sign, n_missing, missin
 
 
 @inner
-def _split_binned(node, j, best, rows, bins, target, limits, room):
+def _split_binned(node, j, best, rows, bins, listed, target, limits, room):
     """As :func:`_split_sorted`, from the bins of the feature."""
     entries = rows.entries[0, node.start : node.stop]
-    n_present, n_missing = fill_bins(bins.codes[j], bins.n_bins[j], entries, rows.n_bits, target, room)
+    if listed is None:
+        n_present, n_missing = fill_bins(bins.codes[j], bins.n_bins[j], entries, rows.n_bits, target, room)
+    else:
+        n_present, n_missing = fill_listed_bins(node, j, listed, room), 0
     present = room.present[:n_present]
     varies = n_present > 0 and (n_missing > 0 or bins.high[j, present[-1]] > bins.low[j, present[0]] + EQUAL)
     for missing_left in range(0 if not varies else 2 if n_missing > 0 else 1):

@@ -2,7 +2,7 @@
 
 The rows of a node are a range of places. A split moves those that go left before those that go right; both
 keep their order. Where features are sorted this happens in the order of each feature, so that nothing is ever
-sorted again; where they are binned, in a single order.
+sorted again; where they are binned, in a single order, and in the lists of unusual values if there are any.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _LEVELS = 64  # depths at which features that became constant are told apart; be
 
 
 @njit(nogil=True, cache=True)
-def grow(rows, bins, target, limits, seed, nodes, values):
+def grow(rows, bins, listed, target, limits, seed, nodes, values):
     """Grow a tree.
 
     Parameters
@@ -26,6 +26,8 @@ def grow(rows, bins, target, limits, seed, nodes, values):
         Overwritten.
     bins : Bins or None
         Bins of the features; None where `rows` are sorted by each of them.
+    listed : Listed or None
+        Most values of the features, where all others are equal; `bins` then has no codes.
     target : Target
         Classes or real values.
     limits : Limits
@@ -60,19 +62,19 @@ def grow(rows, bins, target, limits, seed, nodes, values):
     root.lower, root.upper = -np.inf, np.inf
     waiting = np.empty(len(nodes), np.int64)
     if limits.max_leaf_nodes > 0:
-        return _grow_best_first(rows, bins, target, limits, room, nodes, values, waiting)
-    return _grow_depth_first(rows, bins, target, limits, room, nodes, values, waiting)
+        return _grow_best_first(rows, bins, listed, target, limits, room, nodes, values, waiting)
+    return _grow_depth_first(rows, bins, listed, target, limits, room, nodes, values, waiting)
 
 
 @inner
-def _grow_depth_first(rows, bins, target, limits, room, nodes, values, stack):
+def _grow_depth_first(rows, bins, listed, target, limits, room, nodes, values, stack):
     stack[0] = 0
     n_stacked, n_nodes, n_created = 1, 1, 0
     while n_stacked > 0:
         n_stacked -= 1
         me = stack[n_stacked]
-        if _create(nodes, me, n_created, rows, bins, target, limits, room, values):
-            divide(nodes, me, n_nodes, rows, bins, target, limits, room)
+        if _create(nodes, me, n_created, rows, bins, listed, target, limits, room, values):
+            divide(nodes, me, n_nodes, rows, bins, listed, target, limits, room)
             stack[n_stacked], stack[n_stacked + 1] = n_nodes + 1, n_nodes
             n_stacked += 2
             n_nodes += 2
@@ -81,16 +83,16 @@ def _grow_depth_first(rows, bins, target, limits, room, nodes, values, stack):
 
 
 @inner
-def _grow_best_first(rows, bins, target, limits, room, nodes, values, heap):
+def _grow_best_first(rows, bins, listed, target, limits, room, nodes, values, heap):
     size, n_nodes, n_leaves = 0, 1, 1
-    if _create(nodes, 0, 0, rows, bins, target, limits, room, values):
+    if _create(nodes, 0, 0, rows, bins, listed, target, limits, room, values):
         size = _push(heap, size, nodes, 0)
     while size > 0 and n_leaves < limits.max_leaf_nodes:
         me = heap[0]
         size = _pop(heap, size, nodes)
-        divide(nodes, me, n_nodes, rows, bins, target, limits, room)
+        divide(nodes, me, n_nodes, rows, bins, listed, target, limits, room)
         for child in range(n_nodes, n_nodes + 2):
-            if _create(nodes, child, child, rows, bins, target, limits, room, values):
+            if _create(nodes, child, child, rows, bins, listed, target, limits, room, values):
                 size = _push(heap, size, nodes, child)
         n_nodes += 2
         n_leaves += 1
@@ -98,14 +100,14 @@ def _grow_best_first(rows, bins, target, limits, room, nodes, values, heap):
 
 
 @inner
-def _create(nodes, me, number, rows, bins, target, limits, room, values):
+def _create(nodes, me, number, rows, bins, listed, target, limits, room, values):
     """Describe a node and find its split; False where it stays a leaf."""
     node = nodes[me]
     node.number, node.left, node.right = number, NONE, NONE
     describe(node, values[me], rows, target, room.total)
     if is_final(node, limits):
         return False
-    return find_split(node, rows, bins, target, limits, room)
+    return find_split(node, rows, bins, listed, target, limits, room)
 
 
 @inner

@@ -72,6 +72,20 @@ class Bins(NamedTuple):
     high: np.ndarray  #: the largest
 
 
+class Listed(NamedTuple):
+    """Binned features of which most values are equal: a list for each of the rows in other bins.
+
+    A node's part of a list is found by bisection, since the lists are divided as the rows are.
+    """
+
+    rows: np.ndarray  #: (n_listed,), uint16
+    codes: np.ndarray  #: (n_listed,), uint8: their bins
+    starts: np.ndarray  #: (n_features + 1,): where the list of each feature starts
+    usual: np.ndarray  #: (n_features,): bin that is not listed
+    places: np.ndarray  #: (n_samples,), uint16: place of each row among those of all nodes
+    classes: np.ndarray  #: (n_samples,), uint8
+
+
 class Target(NamedTuple):
     """What the tree predicts."""
 

@@ -146,6 +146,32 @@ def test_every_node_is_scikit_learns(model, criterion, n_classes, grid, weighted
     assert_same_tree(model(**params).fit(X, y, w), PEERS[model](**params).fit(X, y, w))
 
 
+@pytest.mark.parametrize("params", CASES, ids=str)
+@pytest.mark.parametrize("usual", [0, 1])
+@pytest.mark.parametrize(("criterion", "n_classes"), [("gini", 2), ("gini", 12), ("entropy", 3)])
+def test_lists_of_unusual_values_grow_the_same_tree(monkeypatch, criterion, n_classes, usual, params):
+    X, y = make_rows(3000, 6, n_classes=n_classes, grid=True)
+    X[np.random.RandomState(1).rand(*X.shape) < 0.8] = usual
+    X[:, 4] = usual
+    params = {"criterion": criterion, "random_state": 0, **params}
+    sides = {"min_samples_leaf": 60, "max_depth": 6, **params}  # large enough not to tie
+    theirs = scikit_learn.DecisionTreeClassifier(**sides).fit(X, y)
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "_LISTED_ROWS", 0)
+        binned = DecisionTreeClassifier(**params).fit(X, y)
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "bin_values", None)  # no way but lists
+        assert_same_tree(DecisionTreeClassifier(**params).fit(X, y), binned)
+        assert_same_tree(DecisionTreeClassifier(**sides).fit(X, y), theirs)
+
+
+def test_lists_that_grow_too_long_are_binned_instead():
+    X, y = make_rows(n_classes=3, grid=True, n_samples=3000)
+    X[:1500] = 0  # the first rows tell of short lists
+    ours = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
+    assert_same_tree(ours, scikit_learn.DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y))
+
+
 @pytest.mark.parametrize("splitter", ["best", "hist"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("model", "n_classes"), [(DecisionTreeClassifier, 3), (DecisionTreeRegressor, None)])

@@ -19,6 +19,7 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl._base.targets import require_two_classes
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows
 from sklearn_dl.linear_model.base import (
     LinearClassifierModel,
@@ -112,14 +113,15 @@ class _LinearSVM(LinearModel):
             kept = namespace(kept).where(kept)[0]
             rows, lower, upper, cost = rows[kept], lower[kept], upper[kept], cost[kept]
         options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter, "on_step": self._report()}
-        if getattr(self, "penalty", "l2") == "l1":
-            return l1_squared_interval_fit(rows, lower, upper, cost, **options)
         squared = self.loss.startswith("squared")
         small = min(rows.n_rows, rows.n_columns) <= _LARGEST_FACTORED or is_tensor(rows.X)
-        if squared and (small or rows.n_rows >= rows.n_columns):
-            return squared_interval_fit(rows, lower, upper, cost, **options)
-        if small:
-            return interval_fit(rows, lower, upper, cost, **options)[:2]
+        with single_threaded_blas(when=small):
+            if getattr(self, "penalty", "l2") == "l1":
+                return l1_squared_interval_fit(rows, lower, upper, cost, **options)
+            if squared and (small or rows.n_rows >= rows.n_columns):
+                return squared_interval_fit(rows, lower, upper, cost, **options)
+            if small:
+                return interval_fit(rows, lower, upper, cost, **options)[:2]
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return dual_coordinate_descent(rows, lower, upper, cost, seed=seed, squared=squared, **options)
 

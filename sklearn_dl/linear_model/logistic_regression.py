@@ -18,6 +18,7 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, StepTasks, with_callbacks
+from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.base import LinearClassifierModel
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.logistic_newton import minimize_logistic
@@ -35,6 +36,7 @@ class _PositiveOrInfinite(Interval):
 
 _ANY_PENALTY = Annotated[float, _PositiveOrInfinite("a float above 0 or inf")]
 _CENTER_ROWS = 4096
+_FEW_FEATURES = 1000  # up to which threads are worth more over blocks of rows than within BLAS
 
 
 class LogisticRegression(CallbackSupportMixin, LinearClassifierModel):
@@ -318,9 +320,10 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierModel):
             origin = np.zeros(loss.shape).ravel() if start is None else start
             return Minimum(origin, loss(origin)[0], 0, False)
         options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter, "on_step": on_step}
-        if l1 > 0:
-            return minimize_l1_logistic(loss, self._l1_strengths(loss, l1), start, **options)
-        return minimize_logistic(loss, start, **options)
+        with single_threaded_blas(when=loss.n_features <= _FEW_FEATURES):
+            if l1 > 0:
+                return minimize_l1_logistic(loss, self._l1_strengths(loss, l1), start, **options)
+            return minimize_logistic(loss, start, **options)
 
     @with_callbacks
     def _minimize_watched(

@@ -45,9 +45,17 @@ class Interval:
         return above and below and abs(value) < math.inf
 
 
+class _PositiveOrInfinite(Interval):
+    """Above 0, infinity included."""
+
+    def __contains__(self, value: float) -> bool:
+        return value > 0
+
+
 PositiveInt = Annotated[int, Interval("an int above 0", low=1)]
 NonNegativeInt = Annotated[int, Interval("an int of at least 0", low=0)]
 PositiveFloat = Annotated[float, Interval("a float above 0", low=0, open_low=True)]
+PositiveOrInfiniteFloat = Annotated[float, _PositiveOrInfinite("a float above 0 or inf")]
 NonNegativeFloat = Annotated[float, Interval("a float of at least 0", low=0)]
 FiniteFloat = Annotated[float, Interval("a finite float")]
 Fraction = Annotated[float, Interval("a float from 0 to 1", low=0, high=1)]

@@ -1,7 +1,7 @@
 """Logistic regression: two or more classes; squared, absolute, mixed or no penalty."""
 
 import warnings
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from scipy import sparse
@@ -10,10 +10,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_dl._base.arrays import Array, move_like, namespace, to_host
 from sklearn_dl._base.params import (
     Fraction,
-    Interval,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
+    PositiveOrInfiniteFloat,
     RandomState,
     param,
 )
@@ -26,15 +26,6 @@ from sklearn_dl.linear_model.logistic_options import NOT_CONVERGED, Penalty, che
 from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum, OnStep
 from sklearn_dl.linear_model.proximal_newton import minimize_l1_logistic
 
-
-class _PositiveOrInfinite(Interval):
-    """Above 0, infinity included."""
-
-    def __contains__(self, value: float) -> bool:
-        return value > 0
-
-
-_ANY_PENALTY = Annotated[float, _PositiveOrInfinite("a float above 0 or inf")]
 _CENTER_ROWS = 4096
 _FEW_FEATURES = 1000  # up to which threads are worth more over blocks of rows than within BLAS
 
@@ -73,7 +64,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierModel):
         "for 'elasticnet', and C=inf for None.",
         kw_only=False,
     )
-    C: _ANY_PENALTY = param(
+    C: PositiveOrInfiniteFloat = param(
         default=1.0, doc="Inverse strength of the penalty; inf for none. Larger fits the rows more closely."
     )
     l1_ratio: Fraction | None = param(

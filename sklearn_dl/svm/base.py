@@ -18,6 +18,7 @@ from sklearn_dl._base.params import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
+    PositiveOrInfiniteFloat,
     param,
 )
 from sklearn_dl._base.threads import single_threaded_blas
@@ -32,20 +33,13 @@ _FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
 
 
-class _PositiveOrInfinite(Interval):
-    """Above 0, infinity included."""
-
-    def __contains__(self, value: float) -> bool:
-        return value > 0
-
-
 class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     """Support vector machine whose larger problems are solved here and whose smaller ones by libsvm.
 
     Reading the input and the rules of the answers are scikit-learn's, by inheritance.
     """
 
-    C: Annotated[float, _PositiveOrInfinite("a float above 0 or inf")] = param(
+    C: PositiveOrInfiniteFloat = param(
         default=1.0,
         doc="Weight of the losses against the penalty, or inf. Larger fits the training rows closer.",
     )

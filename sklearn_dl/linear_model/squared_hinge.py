@@ -17,7 +17,7 @@ _COARSE = 1e-10  # what is left of a unit diagonal when products of columns have
 _BLOCK_ROWS = 1000  # taken into a triangular factor at once, if there are fewer columns
 _UPDATED_AT_MOST = 0.3  # of the active rows: more changes than that, and the Gram matrix is made anew
 
-# From the coefficients, what scores exceed their intervals by, and the gradient: the step, and the slope on it.
+# Coefficients, what scores exceed their intervals by, and the gradient -> the step, and the slope along it.
 Direction = Callable[[np.ndarray, Array, np.ndarray], tuple[np.ndarray, float]]
 
 

@@ -123,11 +123,7 @@ def minimum_norm(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
 def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
     """Mean over rows of the squared centered features, ndarray of shape (len(features),)."""
     if sparse.issparse(loss.X):
-        weight = np.empty(0) if loss.weight is None else loss.weight
-        sums = np.zeros(loss.n_features)
-        kernel = sum_squares if loss.is_compiled else sum_squares.py_func
-        kernel(loss.X.data, loss.X.indices, loss.X.indptr, weight, sums)
-        return sums[features] / loss.total
+        return _sparse_squares(loss)[features] / loss.total
     center = move_like(loss.center[features], loss.X)
     columns = move_like(features, loss.codes, keep_dtype=True)
     total = np.zeros(len(features))
@@ -135,6 +131,19 @@ def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
         squares = (loss.X[rows][:, columns] - center) ** 2
         total += to_host(squares.sum(0) if loss.weight is None else loss.weight[rows] @ squares)
     return total / loss.total
+
+
+def _sparse_squares(loss: LogisticLoss) -> np.ndarray:
+    """Sum over rows of the squared features of CSR, ndarray of shape (n_features,)."""
+    X, weight = loss.X, loss.weight
+    if loss.is_compiled:
+        sums = np.zeros(loss.n_features)
+        sum_squares(X.data, X.indices, X.indptr, np.empty(0) if weight is None else weight, sums)
+        return sums
+    squares = np.square(X.data, dtype=np.float64)
+    if weight is not None:
+        squares *= np.repeat(weight, np.diff(X.indptr))
+    return np.bincount(X.indices, squares, minlength=loss.n_features)
 
 
 def _curvature_of_a_guess(loss: LogisticLoss) -> float:

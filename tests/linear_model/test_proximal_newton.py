@@ -147,7 +147,7 @@ def test_step_is_exact_where_columns_are_nearly_parallel(offset):
 def test_float32_rows_far_from_0_without_an_intercept_end_after_few_steps(weighted):
     random = np.random.RandomState(0)
     X = (random.randn(5, 120) + 1e4).astype(np.float32)
-    y, weight = np.arange(5) % 2, random.rand(5) if weighted else None
+    y, weight = np.arange(5) % 2, random.rand(5).astype(np.float32) if weighted else None
     params = {"solver": "saga", "C": 100, "l1_ratio": 0.5, "fit_intercept": False, "max_iter": 1000}
     single = LogisticRegression(**params).fit(X, y, weight)
     double = LogisticRegression(**params).fit(X.astype(float), y, weight)

@@ -13,24 +13,26 @@ _SINGULAR = 1e-10  # eigenvalues below this part of the largest one, of the scal
 
 def binary_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Hessian of the loss of two classes, penalty included, (n_parameters, n_parameters)."""
-    chance = loss.probabilities(flat)
-    return penalized(loss, loss.gram(loss.weighted(chance * (1 - chance))))
+    return penalized(loss, loss.gram(loss.weighted(loss.variances(flat))))
 
 
 def multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Hessian of the multinomial loss, penalty included, (n_parameters, n_parameters).
 
     Its blocks are X' diag(p_k [k = l] - p_k p_l) X (Böhning, 1992, Multinomial logistic regression algorithm,
-    equation 2.3). Adding the same to all classes changes no probability: without a penalty it is singular.
+    equation 2.3). Those of a class with itself are minus the sum of the others, which keeps their digits where
+    a probability is nearly 1. Adding the same to all classes changes no probability: without a penalty the
+    Hessian is singular.
     """
     n_classes, size = loss.shape
     chances = loss.probabilities(flat)
-    blocks = np.stack([penalized(loss, loss.gram(loss.weighted(chance))) for chance in chances])
     rows = _design(loss) * loss.xp.sqrt(loss.weighted(loss.xp.ones_like(chances[0])))[:, None]
     spread = (chances.T[:, :, None] * rows[:, None, :]).reshape(len(rows), n_classes * size)
     hessian = -to_host(spread.T @ spread) / loss.total
     by_class = hessian.reshape(n_classes, size, n_classes, size)
-    by_class[np.arange(n_classes), :, np.arange(n_classes), :] += blocks
+    for k in range(n_classes):
+        by_class[k, :, k] = 0
+        by_class[k, :, k] = np.diag(loss.l2) - by_class[k].sum(1)
     return hessian
 
 

@@ -114,6 +114,11 @@ class LogisticLoss:
         odds = xp.exp(scores - xp.amax(scores, 0))
         return odds / odds.sum(0)
 
+    def variances(self, flat: np.ndarray) -> Array:
+        """Probability of the second of two classes times that of the first, of shape (n_samples,)."""
+        small = self.xp.exp(-self.xp.abs(self.scores(flat)))
+        return small / (1 + small) ** 2
+
     def gram(self, curvature: Array) -> np.ndarray:
         """Sum over rows of curvature times x x', with x centered and with the intercept's 1, over the total.
 
@@ -222,24 +227,25 @@ class LogisticLoss:
         """Loss of each row and its derivative by the scores."""
         xp = self.xp
         if self.n_classes == 2:
-            magnitude = xp.abs(scores)
-            small = xp.exp(-magnitude)
-            residual = xp.where(scores > 0, 1.0, small)
-            residual /= 1 + small
-            residual -= codes
-            magnitude += scores
-            magnitude *= 0.5
-            magnitude -= codes * scores
-            magnitude += xp.log1p(small)
-            return magnitude, residual
+            # From the margin, which keeps the digits of what is left where a row is nearly certain.
+            margin = xp.where(codes > 0, scores, -scores)
+            small = xp.exp(-xp.abs(margin))
+            wrong = xp.where(margin > 0, small, 1.0)
+            wrong /= 1 + small
+            return xp.log1p(small) - xp.minimum(margin, xp.zeros_like(margin)), xp.where(
+                codes > 0, -wrong, wrong
+            )
         scores -= xp.amax(scores, 0)
         columns = xp.arange(scores.shape[1], **self.device)
         own = scores[codes, columns]
         odds = xp.exp(scores)
-        sums = odds.sum(0)
+        own_odds = odds[codes, columns]
+        odds[codes, columns] = 0
+        others = odds.sum(0)
+        sums = others + own_odds
         odds /= sums
-        odds[codes, columns] -= 1
-        return xp.log(sums) - own, odds
+        odds[codes, columns] = -others / sums
+        return xp.where(own == 0, xp.log1p(others), xp.log(sums) - own), odds
 
     def _fused_gram(self, curvature: np.ndarray) -> np.ndarray:
         by_columns = not self.X.flags.c_contiguous

@@ -20,9 +20,9 @@ def multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Hessian of the multinomial loss, penalty included, (n_parameters, n_parameters).
 
     Its blocks are X' diag(p_k [k = l] - p_k p_l) X (Böhning, 1992, Multinomial logistic regression algorithm,
-    equation 2.3). Those of a class with itself are minus the sum of the others, which keeps their digits where
-    a probability is nearly 1. Adding the same to all classes changes no probability: without a penalty the
-    Hessian is singular.
+    equation 2.3). Those of a class with itself are minus the sum of the others, which keeps their digits
+    where a probability is nearly 1. Adding the same to all classes changes no probability: without a penalty
+    the Hessian is singular.
     """
     n_classes, size = loss.shape
     chances = loss.probabilities(flat)

@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn_dl.linear_model import elastic_net_dense, elastic_net_problems, elastic_net_sparse
 from sklearn_dl.linear_model.elastic_net import ElasticNet, Lasso
 from sklearn_dl.linear_model.elastic_net_path import enet_path, lasso_path
+from sklearn_dl.linear_model.elastic_net_solver import Penalty, Subproblem
 
 TIGHT = {"tol": 1e-12, "max_iter": 10000}
 
@@ -360,3 +361,28 @@ def test_a_warm_start_from_other_features_is_refused():
         ValueError, match="Lasso: with warm_start, X must have the features of the last fit, 12"
     ):
         model.fit(X[:, :5], y)
+
+
+class _Parabola(Subproblem):
+    """One coefficient, of which the residual is w + 1."""
+
+    def __init__(self, w):
+        self.w, self.state = np.array([w]), np.array([w + 1])
+
+    def sweep(self, *args):
+        raise NotImplementedError
+
+    def residual_norm2(self, w, state):
+        return float(state @ state)
+
+    def fit(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("positive", "expected"), [(False, -1.0), (True, 0.33)])
+def test_iterates_on_their_way_below_0_are_followed_where_that_is_allowed(positive, expected):
+    history = -1 + 3 * 0.85 ** np.arange(6.0)[:, None]
+    part = _Parabola(history[-1, 0])
+    part._extrapolate(Penalty(0.0, 0.0, positive), history, history + 1)
+    assert part.w[0] == pytest.approx(expected, abs=0.01)
+    assert part.state[0] == pytest.approx(part.w[0] + 1, abs=1e-9)

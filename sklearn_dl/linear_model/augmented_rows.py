@@ -80,6 +80,12 @@ class AugmentedRows:
             total += part.t_dot(weights(scores[block], block))
         return scores, total
 
+    def dense(self, index: Any) -> np.ndarray:
+        """Rows at `index`, with the constant, on the host; there must be no shift."""
+        block = self.X[index]
+        block = block.toarray() if sparse.issparse(block) else to_host(block)
+        return np.column_stack([block, np.full(len(block), self.constant)]) if self.constant else block
+
     def squared_norms(self) -> Array:
         """Squared Euclidean norm of every row; there must be no shift."""
         if sparse.issparse(self.X):

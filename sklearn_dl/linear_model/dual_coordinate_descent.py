@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows
-from sklearn_dl.linear_model.row_kernels import FAST, add_row, row_arrays, row_dot
+from sklearn_dl.linear_model.row_kernels import FAST, add_row, below, next_random, row_arrays, row_dot
 
 
 def dual_coordinate_descent(
@@ -64,8 +64,11 @@ def dual_coordinate_descent(
     high = np.where(np.isfinite(lower), bound, 0.0)
     w = np.zeros(rows.n_columns)
     allowed = tol * max(lower.max(initial=0.0), -upper.min(initial=0.0))
-    arrays, norms = row_arrays(rows), rows.squared_norms() + ridge
-    n_iter = _descend(arrays, lower, upper, low, high, ridge, norms, w, seed, allowed, max_iter)
+    # What belongs to a row lies together, so that a visit to a row reads one line of the cache, not seven.
+    state = np.column_stack(
+        [lower, upper, low, high, ridge, rows.squared_norms() + ridge, np.zeros_like(cost), cost]
+    )
+    n_iter = _descend(row_arrays(rows), state, w, seed, allowed, max_iter)
     if on_step is not None:
         scores = rows.dot(w)
         distance = np.abs(scores - np.clip(scores, lower, upper))
@@ -74,11 +77,10 @@ def dual_coordinate_descent(
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _descend(rows, lower, upper, low, high, ridge, norms, w, seed, allowed, max_iter):
-    """Passes until the end, w changed in place; returns their number."""
-    np.random.seed(seed)
-    dual = np.zeros(len(lower))
-    order = np.arange(len(lower))
+def _descend(rows, state, w, seed, allowed, max_iter):
+    """Passes until the end, w and `state` changed in place; returns their number."""
+    random = np.uint64(seed)
+    order = np.arange(len(state))
     n_active = len(order)
     largest_rise = largest_fall = np.inf
     for n_iter in range(max_iter):
@@ -86,24 +88,26 @@ def _descend(rows, lower, upper, low, high, ridge, norms, w, seed, allowed, max_
         largest_rise = largest_fall = 0.0
         k = 0
         while k < n_active:
-            other = np.random.randint(k, n_active)
+            random = next_random(random)
+            other = k + below(random, n_active - k)
             order[k], order[other] = order[other], order[k]
             i = order[k]
-            old = dual[i]
-            score = row_dot(rows, i, w) + ridge[i] * old
+            row = state[i]
+            lower, upper, low, high, old = row[0], row[1], row[2], row[3], row[6]
+            score = row_dot(rows, i, w) + row[4] * old
             # Slopes of the dual objective to the right and to the left; they differ where the variable is 0.
-            right = score - (lower[i] if old >= 0 else upper[i])
-            left = score - (lower[i] if old > 0 else upper[i])
-            if (old >= high[i] or right > previous_fall) and (old <= low[i] or -left > previous_rise):
+            right = score - (lower if old >= 0 else upper)
+            left = score - (lower if old > 0 else upper)
+            if (old >= high or right > previous_fall) and (old <= low or -left > previous_rise):
                 n_active -= 1
                 order[k], order[n_active] = order[n_active], order[k]
                 continue
-            rise = -right if old < high[i] else 0.0
-            fall = left if old > low[i] else 0.0
+            rise = -right if old < high else 0.0
+            fall = left if old > low else 0.0
             if rise > 0 or fall > 0:
                 largest_rise, largest_fall = max(largest_rise, rise), max(largest_fall, fall)
-                dual[i] = _best(old, score, lower[i], upper[i], low[i], high[i], norms[i])
-                add_row(rows, i, dual[i] - old, w)
+                row[6] = _best(old, score, lower, upper, low, high, row[5])
+                add_row(rows, i, row[6] - old, w)
             k += 1
         if largest_rise + largest_fall <= allowed:
             if n_active == len(order):

@@ -95,7 +95,7 @@ class _ElasticNetModel(LinearRegressorModel):
             )
         sample_weight = None if isinstance(sample_weight, Number) else sample_weight
         X, y, weight = self._read_regression(
-            X, y, sample_weight, accept_sparse="csc", accept_large_sparse=False, ensure_all_finite=check_input
+            X, y, sample_weight, accept_sparse="csc", ensure_all_finite=check_input
         )
         self._descend(X, y, weight)
         return self

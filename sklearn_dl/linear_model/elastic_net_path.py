@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.utils import check_array, check_random_state
 
 from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.targets import require_equal_length
 from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.linear_model.elastic_net_problems import make_problems
 from sklearn_dl.linear_model.elastic_net_rows import solve_rows
@@ -107,31 +108,18 @@ def enet_path(
            [ 0. , 23. , 88.9],
            [ 0. , 10.6, 41.6]])
     """
-    alphas = _asked_alphas(n_alphas, alphas)
-    tol, max_iter = params.pop("tol", 1e-4), params.pop("max_iter", 1000)
-    selection, random_state = params.pop("selection", "cyclic"), params.pop("random_state", None)
-    if params:
-        raise ValueError(f"Unexpected parameters in params: {sorted(params)}.")
-    if selection not in ("cyclic", "random"):
-        raise ValueError(f"selection should be either random or cyclic; got {selection!r}.")
-    if not 0 <= l1_ratio <= 1:
-        raise ValueError(f"l1_ratio must be from 0 to 1; got {l1_ratio}.")
-    if check_input and not is_tensor(X):
-        X = check_array(X, accept_sparse="csc", dtype=[np.float64, np.float32])
-        y = check_array(y.toarray() if sparse.issparse(y) else y, dtype=X.dtype, ensure_2d=False)
-    if positive and y.ndim != 1:
-        raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1).")
-    grid = _Grid(alphas, l1_ratio, eps, positive)
-    rng = check_random_state(random_state) if selection == "random" else None
-    solver = _several_targets if y.ndim > 1 else _one_target
-    strengths, solutions = solver(X, y, grid, precompute, coef_init, tol, max_iter, rng)
-    n_samples, dtype = X.shape[0], to_host(X[:0].data if sparse.issparse(X) else X[:0]).dtype
-    if verbose:
-        sys.stderr.write("." * len(solutions))
-    coefs = np.stack([solution.w.T for solution in solutions], axis=-1).astype(dtype, copy=False)
-    gaps = np.array([solution.gap for solution in solutions]) / n_samples
-    result = strengths, coefs, gaps
-    return (*result, [solution.n_iter for solution in solutions]) if return_n_iter else result
+    return _path(
+        "enet_path",
+        X,
+        y,
+        grid=_Grid(_asked_alphas(n_alphas, alphas), l1_ratio, eps, positive),
+        precompute=precompute,
+        coef_init=coef_init,
+        verbose=verbose,
+        return_n_iter=return_n_iter,
+        check_input=check_input,
+        params=params,
+    )
 
 
 def lasso_path(
@@ -206,22 +194,87 @@ def lasso_path(
     array([[0.  , 0.  , 0.47],
            [0.22, 0.44, 0.24]])
     """
-    return enet_path(
+    return _path(
+        "lasso_path",
         X,
         y,
-        l1_ratio=1.0,
-        eps=eps,
-        n_alphas=n_alphas,
-        alphas=alphas,
+        grid=_Grid(_asked_alphas(n_alphas, alphas), 1.0, eps, positive),
         precompute=precompute,
-        Xy=Xy,
-        copy_X=copy_X,
         coef_init=coef_init,
         verbose=verbose,
         return_n_iter=return_n_iter,
-        positive=positive,
-        **params,
+        check_input=True,
+        params=params,
     )
+
+
+def _path(
+    owner: str,
+    X: Any,
+    y: Any,
+    *,
+    grid: "_Grid",
+    precompute: Any,
+    coef_init: Any,
+    verbose: bool | int,
+    return_n_iter: bool,
+    check_input: bool,
+    params: dict[str, Any],
+) -> tuple[Any, ...]:
+    """What the functions of the module share; `owner` names the one that was called in errors."""
+    options = {"tol": 1e-4, "max_iter": 1000, "selection": "cyclic", "random_state": None} | params
+    _require_options(owner, grid, options)
+    if check_input and not is_tensor(X):
+        try:
+            X = check_array(X, accept_sparse="csc", dtype=[np.float64, np.float32], input_name="X")
+            y = y.toarray() if sparse.issparse(y) else y
+            y = check_array(y, dtype=X.dtype, ensure_2d=False, input_name="y")
+        except ValueError as error:
+            raise ValueError(f"{owner}: {error}") from error
+    require_equal_length(X, y, owner)
+    if grid.positive and y.ndim != 1:
+        raise ValueError(
+            f"{owner}: positive=True is not allowed for multi-output (y.ndim != 1). Call it once for each "
+            "column of y."
+        )
+    shape = (X.shape[1],) if y.ndim == 1 else (y.shape[1], X.shape[1])
+    if coef_init is not None and np.shape(coef_init) != shape:
+        raise ValueError(f"{owner}: coef_init must have shape {shape}; got {np.shape(coef_init)}.")
+    rng = check_random_state(options["random_state"]) if options["selection"] == "random" else None
+    solver = _several_targets if y.ndim > 1 else _one_target
+    try:
+        strengths, solutions = solver(
+            X, y, grid, precompute, coef_init, options["tol"], options["max_iter"], rng
+        )
+    except ValueError as error:
+        raise ValueError(f"{owner}: {error}") from error
+    n_samples, dtype = X.shape[0], to_host(X[:0].data if sparse.issparse(X) else X[:0]).dtype
+    if verbose:
+        sys.stderr.write("." * len(solutions))
+    coefs = np.stack([solution.w.T for solution in solutions], axis=-1).astype(dtype, copy=False)
+    gaps = np.array([solution.gap for solution in solutions]) / n_samples
+    result = strengths, coefs, gaps
+    return (*result, [solution.n_iter for solution in solutions]) if return_n_iter else result
+
+
+def _require_options(owner: str, grid: "_Grid", options: dict[str, Any]) -> None:
+    """Raise ValueError for an unknown option, or one out of its range."""
+    unknown = sorted(set(options) - {"tol", "max_iter", "selection", "random_state"})
+    if unknown:
+        raise ValueError(f"{owner}: Unexpected parameters in params: {unknown}.")
+    if options["selection"] not in ("cyclic", "random"):
+        raise ValueError(
+            f"{owner}: selection should be either random or cyclic; got {options['selection']!r}."
+        )
+    if not 0 <= grid.l1_ratio <= 1:
+        raise ValueError(f"{owner}: l1_ratio must be from 0 to 1; got {grid.l1_ratio}.")
+    is_number = isinstance(grid.alphas, Integral)
+    if (is_number and grid.alphas < 1) or (not is_number and not len(grid.alphas)):
+        raise ValueError(
+            f"{owner}: alphas must be a number of at least 1, or strengths of the penalty; got {grid.alphas}."
+        )
+    if is_number and (grid.eps is None or not grid.eps > 0):
+        raise ValueError(f"{owner}: eps must be above 0; got {grid.eps}.")
 
 
 def _asked_alphas(n_alphas: Any, alphas: Any) -> Any:
@@ -296,7 +349,7 @@ def _one_target(
     for penalty in grid.penalties(strengths, n_samples):
         with single_threaded_blas():
             solution = solve(problem, w, penalty, tol, max_iter, rng)
-        warn_of_gap(solution.gap, tol * problem.y_norm2, penalty)
+        warn_of_gap(solution.gap, tol * problem.y_norm2, penalty, stacklevel=5)
         solutions.append(solution)
         w = solution.w
     return strengths, solutions
@@ -321,7 +374,7 @@ def _several_targets(
     solutions = []
     for penalty in grid.penalties(strengths, n_samples):
         solution = solve_rows(gram, xy, y_norm2, w, penalty, tol, max_iter, rng)
-        warn_of_gap(solution.gap, tol * y_norm2, penalty)
+        warn_of_gap(solution.gap, tol * y_norm2, penalty, stacklevel=5)
         solutions.append(solution)
         w = solution.w
     return strengths, solutions

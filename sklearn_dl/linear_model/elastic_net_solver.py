@@ -126,7 +126,7 @@ def duality_gap(w: np.ndarray, fit: Fit, penalty: Penalty) -> float:
     return primal + 0.5 * scale**2 * ridge_norm2 - scale * residual_y
 
 
-def warn_of_gap(gap: float, target_gap: float, penalty: Penalty) -> None:
+def warn_of_gap(gap: float, target_gap: float, penalty: Penalty, *, stacklevel: int = 4) -> None:
     """Warn where the sweeps did not bring the duality gap down to its target."""
     if gap <= target_gap:
         return
@@ -140,7 +140,7 @@ def warn_of_gap(gap: float, target_gap: float, penalty: Penalty) -> None:
             "\nLinear regression models with a zero l1 penalization strength are more efficiently fitted "
             "using one of the solvers implemented in sklearn_dl.linear_model.Ridge/RidgeCV instead."
         )
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
 
 
 def _working_set(

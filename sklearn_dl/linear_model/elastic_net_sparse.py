@@ -30,7 +30,7 @@ class SparseDesign:
         self.root_weight = np.ones(X.shape[0]) if root_weight is None else root_weight
         if root_weight is not None:
             X = sparse.csc_array((X.data * root_weight[X.indices], X.indices, X.indptr), shape=X.shape)
-        self.X = X
+        self.X = _with_short_indices(X)
         self.total_mean = mean * float(self.root_weight @ self.root_weight)
 
     def squared_norms(self) -> np.ndarray:
@@ -47,6 +47,13 @@ class SparseDesign:
     def correlate(self, residual: np.ndarray) -> np.ndarray:
         """X' times an n-vector."""
         return self.X.T @ residual - self.mean * float(self.root_weight @ residual)
+
+
+def _with_short_indices(X: Any) -> Any:
+    """X with indices of 32 bits where they fit: sweeps are compiled once, and read half as much."""
+    if X.indices.dtype == np.int32 or max(X.nnz, *X.shape) > np.iinfo(np.int32).max:
+        return X
+    return sparse.csc_array((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), shape=X.shape)
 
 
 class SparseProblem:

@@ -18,6 +18,7 @@ def l1_quadratic_minimizer(
     w: np.ndarray,
     negligible: float,
     descend: Callable[..., tuple[np.ndarray, np.ndarray, bool]],
+    share: float = 0.0,
 ) -> np.ndarray:
     """Minimizer over v of ``sum(abs(v)) + gradient @ (v - w) + (v - w) @ hessian @ (v - w) / 2``.
 
@@ -34,6 +35,9 @@ def l1_quadratic_minimizer(
         Sweeps end when none of their moves lowers the objective by more.
     descend : callable
         `l1_quadratic_descent`, compiled or not.
+    share : float, default=0.0
+        Sweeps end, too, when none of their moves lowers the objective by more than this part of the most that
+        a move of the first sweep did.
 
     Returns
     -------
@@ -44,7 +48,11 @@ def l1_quadratic_minimizer(
     ----------
     Lee, Battle, Raina, Ng (2006), Efficient sparse coding algorithms, Algorithm 1.
     """
-    v, slopes = w, gradient
+    v, slopes, done = descend(hessian, gradient, w, negligible, 1)
+    if done:
+        return v
+    if share:
+        negligible = max(negligible, share * float((np.diag(hessian) * (v - w) ** 2).max()))
     for _ in range(_ROUNDS):
         v, slopes, done = descend(hessian, slopes, v, negligible, _SWEEPS)
         if done:

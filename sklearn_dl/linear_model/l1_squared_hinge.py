@@ -1,6 +1,7 @@
 """Squared losses beyond an interval under an L1 penalty, by proximal Newton steps."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from sklearn_dl.linear_model.squared_hinge import GramOfActiveRows, beyond_inter
 _LARGEST_GRAM = 1000  # columns up to which all of them are in the quadratic model
 _ROUNDING = 1e-15  # of the objective: no smaller decrease is asked for
 _COMPILED_FROM = 100_000  # elements of X; a smaller fit must not wait for a compiler
+_PLAIN_STEPS = 10  # after which it has waited longer
+_INEXACT = 0.01  # of the first moves' worth, to which a model is minimized on the way
 
 
 def l1_squared_interval_fit(
@@ -75,8 +78,7 @@ def _proximal_newton(
     on_step: Callable[[int, float], None] | None,
 ) -> tuple[np.ndarray, int]:
     negligible = max((1e-3 * tol) ** 2, _ROUNDING)
-    compiled = rows.n_rows * rows.n_columns >= _COMPILED_FROM
-    descend = l1_quadratic_descent if compiled else l1_quadratic_descent.py_func
+    small = rows.n_rows * rows.n_columns < _COMPILED_FROM
     gram = GramOfActiveRows(rows, cost)
     scores = rows.dot(w)
     previous = np.inf
@@ -88,17 +90,25 @@ def _proximal_newton(
             on_step(n_iter, objective)
         gradient = 2 * rows.t_dot(cost * excess)
         columns = _working_columns(w, gradient)
-        hessian = 2 * (
-            gram.of(excess != 0) if columns is None else _partial_gram(rows, excess, cost, columns)
-        )
         chosen = slice(None) if columns is None else columns
-        goal = w.copy()
-        goal[chosen] = l1_quadratic_minimizer(
-            hessian, gradient[chosen], w[chosen], 0.01 * negligible * objective, descend
+        minimizer = partial(
+            l1_quadratic_minimizer,
+            2 * (gram.of(excess != 0) if columns is None else _partial_gram(rows, excess, cost, columns)),
+            gradient[chosen],
+            w[chosen],
+            0.01 * negligible * objective,
+            l1_quadratic_descent.py_func if small and n_iter < _PLAIN_STEPS else l1_quadratic_descent,
         )
-        step = goal - w
-        decrease = -float(gradient @ step) - float(np.abs(goal).sum() - np.abs(w).sum())
-        if decrease <= negligible * objective or objective >= previous:
+        for share in (_INEXACT, 0.0):
+            goal = w.copy()
+            goal[chosen] = minimizer(share)
+            step = goal - w
+            decrease = -float(gradient @ step) - float(np.abs(goal).sum() - np.abs(w).sum())
+            if decrease > negligible * objective:
+                break
+        else:
+            return w, n_iter
+        if objective >= previous:
             return w, n_iter
         previous = objective
         score_step = rows.dot(step)

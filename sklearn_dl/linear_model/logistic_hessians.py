@@ -13,24 +13,26 @@ _SINGULAR = 1e-10  # eigenvalues below this part of the largest one, of the scal
 
 def binary_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Hessian of the loss of two classes, penalty included, (n_parameters, n_parameters)."""
-    chance = loss.probabilities(flat)
-    return penalized(loss, loss.gram(loss.weighted(chance * (1 - chance))))
+    return penalized(loss, loss.gram(loss.weighted(loss.variances(flat))))
 
 
 def multinomial_hessian(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
     """Hessian of the multinomial loss, penalty included, (n_parameters, n_parameters).
 
     Its blocks are X' diag(p_k [k = l] - p_k p_l) X (Böhning, 1992, Multinomial logistic regression algorithm,
-    equation 2.3). Adding the same to all classes changes no probability: without a penalty it is singular.
+    equation 2.3). Those of a class with itself are minus the sum of the others, which keeps their digits
+    where a probability is nearly 1. Adding the same to all classes changes no probability: without a penalty
+    the Hessian is singular.
     """
     n_classes, size = loss.shape
     chances = loss.probabilities(flat)
-    blocks = np.stack([penalized(loss, loss.gram(loss.weighted(chance))) for chance in chances])
     rows = _design(loss) * loss.xp.sqrt(loss.weighted(loss.xp.ones_like(chances[0])))[:, None]
     spread = (chances.T[:, :, None] * rows[:, None, :]).reshape(len(rows), n_classes * size)
     hessian = -to_host(spread.T @ spread) / loss.total
     by_class = hessian.reshape(n_classes, size, n_classes, size)
-    by_class[np.arange(n_classes), :, np.arange(n_classes), :] += blocks
+    for k in range(n_classes):
+        by_class[k, :, k] = 0
+        by_class[k, :, k] = np.diag(loss.l2) - by_class[k].sum(1)
     return hessian
 
 
@@ -123,11 +125,7 @@ def minimum_norm(loss: LogisticLoss, flat: np.ndarray) -> np.ndarray:
 def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
     """Mean over rows of the squared centered features, ndarray of shape (len(features),)."""
     if sparse.issparse(loss.X):
-        weight = np.empty(0) if loss.weight is None else loss.weight
-        sums = np.zeros(loss.n_features)
-        kernel = sum_squares if loss.is_compiled else sum_squares.py_func
-        kernel(loss.X.data, loss.X.indices, loss.X.indptr, weight, sums)
-        return sums[features] / loss.total
+        return _sparse_squares(loss)[features] / loss.total
     center = move_like(loss.center[features], loss.X)
     columns = move_like(features, loss.codes, keep_dtype=True)
     total = np.zeros(len(features))
@@ -135,6 +133,19 @@ def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
         squares = (loss.X[rows][:, columns] - center) ** 2
         total += to_host(squares.sum(0) if loss.weight is None else loss.weight[rows] @ squares)
     return total / loss.total
+
+
+def _sparse_squares(loss: LogisticLoss) -> np.ndarray:
+    """Sum over rows of the squared features of CSR, ndarray of shape (n_features,)."""
+    X, weight = loss.X, loss.weight
+    if loss.is_compiled:
+        sums = np.zeros(loss.n_features)
+        sum_squares(X.data, X.indices, X.indptr, np.empty(0) if weight is None else weight, sums)
+        return sums
+    squares = np.square(X.data, dtype=np.float64)
+    if weight is not None:
+        squares *= np.repeat(weight, np.diff(X.indptr))
+    return np.bincount(X.indices, squares, minlength=loss.n_features)
 
 
 def _curvature_of_a_guess(loss: LogisticLoss) -> float:

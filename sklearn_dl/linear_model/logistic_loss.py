@@ -12,11 +12,13 @@ from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
+from sklearn_dl.linear_model.gram import in_float64
 from sklearn_dl.linear_model.gram_kernels import shifted_products
 from sklearn_dl.linear_model.sparse_logistic_kernels import sum_logistic_losses
 
 _BLOCK_BYTES = 1 << 22  # of X in one block, small beside a shared cache
 _COMPILED_NNZ = 1 << 18  # entries of CSR from which on compiled passes repay the time to load them
+_LARGEST_WIDENED = 1 << 18  # elements of float32 up to which float64 takes little time and memory
 _TENSOR_BLOCK_BYTES = 1 << 26  # a device wants large products
 _FUSED_WORK = 2e7  # multiplications from which on a compiled Gram matrix repays the time to load it
 
@@ -31,7 +33,8 @@ class LogisticLoss:
     Parameters
     ----------
     X : ndarray, CSR or tensor of shape (n_samples, n_features)
-        Rows, float32 or float64. Never copied and never changed.
+        Rows, float32 or float64. Never changed, and not copied, but for few of float32: those are computed in
+        float64.
     codes : array of shape (n_samples,)
         Index of each row's class, in X's kind of array.
     weight : array of shape (n_samples,) or None
@@ -60,6 +63,10 @@ class LogisticLoss:
         intercept_l2: float = 0.0,
         center: np.ndarray | None = None,
     ) -> None:
+        self.dtype = X.dtype
+        if np.prod(X.shape) <= _LARGEST_WIDENED:
+            X = in_float64(X)
+            weight = None if weight is None else move_like(weight, X)
         self.X, self.codes, self.weight = X, codes, weight
         self.n_samples, self.n_features = X.shape
         self.n_classes, self.fit_intercept = n_classes, fit_intercept
@@ -106,6 +113,11 @@ class LogisticLoss:
             return xp.where(scores > 0, 1.0, small) / (1 + small)
         odds = xp.exp(scores - xp.amax(scores, 0))
         return odds / odds.sum(0)
+
+    def variances(self, flat: np.ndarray) -> Array:
+        """Probability of the second of two classes times that of the first, of shape (n_samples,)."""
+        small = self.xp.exp(-self.xp.abs(self.scores(flat)))
+        return small / (1 + small) ** 2
 
     def gram(self, curvature: Array) -> np.ndarray:
         """Sum over rows of curvature times x x', with x centered and with the intercept's 1, over the total.
@@ -215,24 +227,25 @@ class LogisticLoss:
         """Loss of each row and its derivative by the scores."""
         xp = self.xp
         if self.n_classes == 2:
-            magnitude = xp.abs(scores)
-            small = xp.exp(-magnitude)
-            residual = xp.where(scores > 0, 1.0, small)
-            residual /= 1 + small
-            residual -= codes
-            magnitude += scores
-            magnitude *= 0.5
-            magnitude -= codes * scores
-            magnitude += xp.log1p(small)
-            return magnitude, residual
+            # From the margin, which keeps the digits of what is left where a row is nearly certain.
+            margin = xp.where(codes > 0, scores, -scores)
+            small = xp.exp(-xp.abs(margin))
+            wrong = xp.where(margin > 0, small, 1.0)
+            wrong /= 1 + small
+            return xp.log1p(small) - xp.minimum(margin, xp.zeros_like(margin)), xp.where(
+                codes > 0, -wrong, wrong
+            )
         scores -= xp.amax(scores, 0)
         columns = xp.arange(scores.shape[1], **self.device)
         own = scores[codes, columns]
         odds = xp.exp(scores)
-        sums = odds.sum(0)
+        own_odds = odds[codes, columns]
+        odds[codes, columns] = 0
+        others = odds.sum(0)
+        sums = others + own_odds
         odds /= sums
-        odds[codes, columns] -= 1
-        return xp.log(sums) - own, odds
+        odds[codes, columns] = -others / sums
+        return xp.where(own == 0, xp.log1p(others), xp.log(sums) - own), odds
 
     def _fused_gram(self, curvature: np.ndarray) -> np.ndarray:
         by_columns = not self.X.flags.c_contiguous

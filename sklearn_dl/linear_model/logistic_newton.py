@@ -24,11 +24,16 @@ from sklearn_dl.linear_model.logistic_hessians import (
 )
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.logistic_pilot import guess, loss_of_guess, pilot_of, pilot_size, size_along
+from sklearn_dl.linear_model.logistic_row_space import RowSpace, rows_are_few
 from sklearn_dl.linear_model.logistic_stein import SAMPLE_ROWS, SteinCurvature, gram_pays
 from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian, Minimum, OnStep, minimize
 
 _MAX_NEWTON_COST = 2e7  # multiplications for a Hessian, up to which every step takes a new one
 _MAX_NEWTON_SIZE = 150  # parameters
+_PATIENCE = 40  # steps of L-BFGS on few rows, before Newton's method takes over,
+_MAX_LATE_SIZE = 700  # for up to so many parameters
+_LEAST_CURVATURE = 1e-12  # of that at zero
+_FEW_ROWS = 300  # whose probabilities are no burden beside the Hessian of their features
 _MAX_DENSE_SIZE = 1100  # features, up to which a Hessian is factorised
 
 
@@ -55,15 +60,46 @@ def minimize_logistic(
     on_step : callable, default=None
         As in :func:`~sklearn_dl.linear_model.preconditioned_lbfgs.minimize`.
     """
+    if not rows_are_few(loss):
+        return _minimize(loss, start, newton_pays(loss), tol, max_iter, on_step)
+    space = RowSpace(loss)
+
+    def minimize_in_space(start: np.ndarray | None, renew: bool, n_done: int, last: int) -> Minimum:
+        def report(n_iter: int, value: float, x: np.ndarray) -> None:
+            if on_step is not None:
+                on_step(n_done + n_iter, value, space.expand(x))
+
+        result = _minimize(space.loss, start, renew, tol, last - n_done, report)
+        return result._replace(n_iter=n_done + result.n_iter)
+
+    renew = newton_pays(space.loss)
+    patience = max_iter if renew or np.prod(space.loss.shape) > _MAX_LATE_SIZE else min(_PATIENCE, max_iter)
+    result = minimize_in_space(None if start is None else space.project(start), renew, 0, patience)
+    if not result.converged and result.n_iter < max_iter:
+        result = minimize_in_space(result.x, True, result.n_iter, max_iter)
+    return result._replace(x=space.expand(result.x))
+
+
+def _minimize(
+    loss: LogisticLoss,
+    start: np.ndarray | None,
+    renew: bool,
+    tol: float,
+    max_iter: int,
+    on_step: OnStep | None,
+) -> Minimum:
+    """As :func:`minimize_logistic`, of the parameters that the loss has; by Newton's method for `renew`."""
     origin = np.zeros(loss.shape).ravel() if start is None else start
     if loss.n_classes > 2:
         origin = _balanced(origin, loss.shape)
     inverse_at: Callable[[np.ndarray], InverseHessian]
     memory, allowed = MEMORY, decrease_tol(tol)
     sample: LogisticLoss | None = None
-    if newton_pays(loss):
+    if renew:
         hessian_of = binary_hessian if loss.n_classes == 2 else regular_multinomial_hessian
         inverse_at, memory = lambda flat: inverse_of(hessian_of(loss, flat)), 0
+    elif loss.n_classes > 2 and loss.n_samples <= _FEW_ROWS and _dense_pays(loss):
+        inverse_at = _DampedCurvature(loss).inverse_at
     elif gram_pays(loss):
         origin = guess(loss) if start is None else origin
         sample = pilot_of(loss, SAMPLE_ROWS)
@@ -160,3 +196,27 @@ def _by_class(loss: LogisticLoss, pilot: LogisticLoss) -> InverseHessian:
     """The inverse of X'X / n_classes plus the penalty for each class: that of the Hessian at zero."""
     inverse = inverse_of(with_unseen_columns(loss, shared_hessian(pilot)))
     return lambda gradient: inverse(gradient.reshape(loss.shape).T).T.ravel()
+
+
+class _DampedCurvature:
+    """X'X for each class, times what curvature the probabilities leave, plus the penalty.
+
+    Where few rows have many features, probabilities near 0 and 1 take most of the curvature but that of the
+    penalty: no common factor of the Hessian at zero is right for both.
+    """
+
+    def __init__(self, loss: LogisticLoss) -> None:
+        self._loss = loss
+        self._penalty = np.diag(loss.l2)
+        self._unpenalized = shared_hessian(loss) - self._penalty
+        self._left = np.inf
+
+    def inverse_at(self, flat: np.ndarray) -> InverseHessian:
+        chances = self._loss.probabilities(flat)
+        mean = float(self._loss.weighted((chances**2).sum(0)).sum()) / self._loss.total
+        left = max((1 - mean) / (1 - 1 / self._loss.n_classes), _LEAST_CURVATURE)
+        if not self._left / 2 < left < 2 * self._left:
+            self._left, inverse = left, inverse_of(left * self._unpenalized + self._penalty)
+            shape = self._loss.shape
+            self._inverse = lambda gradient: inverse(gradient.reshape(shape).T).T.ravel()
+        return self._inverse

@@ -346,7 +346,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierModel):
         coef, intercept = loss.uncentered(flat)
         if len(coef) > 1:  # adding the same to all classes changes no probability
             intercept = intercept - intercept.mean()
-        is_single = loss.X.dtype == loss.xp.float32 and self.solver != "liblinear"
+        is_single = loss.dtype == loss.xp.float32 and self.solver != "liblinear"
         dtype = np.float32 if is_single else np.float64
         return {"coef_": coef.astype(dtype), "intercept_": intercept.astype(dtype)}
 

@@ -44,8 +44,7 @@ class SteinCurvature:
     def inverse_at(self, flat: np.ndarray) -> InverseHessian:
         """Function that multiplies by the inverse of the approximate Hessian at `flat`."""
         l2, sample = self.loss.l2, self.sample
-        chances = sample.probabilities(flat)
-        curvature = sample.weighted(chances * (1 - chances))
+        curvature = sample.weighted(sample.variances(flat))
         mean = float(curvature.sum(dtype=np.float64)) / sample.total
         model = max(mean, _LEAST) * self.gram + np.diag(l2)
         inverse = inverse_of(model)

@@ -10,6 +10,7 @@ InverseHessian = Callable[[np.ndarray], np.ndarray]
 OnStep = Callable[[int, float, np.ndarray], None]
 
 MEMORY = 10
+BELIEVED = 0.01  # of the loss: a step that promises more than this is not taken without a look at the rows
 _MAX_TRIALS = 40  # of a line search
 _ARMIJO, _CURVATURE = 1e-4, 0.9
 
@@ -99,6 +100,8 @@ def _iterate(
         direction = _direction(point.gradient, steps, inverse_at(point.x))
         slope = float(point.gradient @ direction)
         if steep <= tol and -slope / 2 <= decrease_tol:
+            if -slope / 2 > BELIEVED * abs(point.loss):
+                return Minimum(point.x, point.loss, n_iter, True)
             # This direction is known already: its step takes no further look at the rows.
             return Minimum(point.x + direction, point.loss + slope / 2, n_iter, True)
         if n_iter == max_iter:

@@ -21,7 +21,7 @@ from sklearn_dl.linear_model.logistic_hessians import (
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.logistic_newton import decrease_tol, newton_pays
 from sklearn_dl.linear_model.logistic_pilot import guess, pilot_of
-from sklearn_dl.linear_model.preconditioned_lbfgs import Minimum, OnStep
+from sklearn_dl.linear_model.preconditioned_lbfgs import BELIEVED, Minimum, OnStep
 from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
 
 _MAX_SIZE = 3000  # parameters of a dense Hessian
@@ -170,6 +170,8 @@ def _proximal_steps(
         step = minimize_l1_quadratic(model, gradient, x, l1, precise, moved=moved) - x
         promised = float(gradient @ step + l1 @ (np.abs(x + step) - np.abs(x)))
         if steep <= tol and -promised <= decrease_tol(tol):
+            if -promised > BELIEVED * abs(value):
+                return Minimum(x, value, n_iter, True)
             # This step is known already: it takes no further look at the rows.
             return Minimum(x + step, value + promised, n_iter, True)
         if n_iter == max_iter:

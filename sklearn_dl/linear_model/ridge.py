@@ -11,11 +11,11 @@ from sklearn_dl.linear_model.base import LinearRegressorModel
 from sklearn_dl.linear_model.centered import CenteredRows, column_means, is_small_square, require_finite
 from sklearn_dl.linear_model.gram import Gram, compute_gram, root_of_weight
 from sklearn_dl.linear_model.least_squares import as_columns, fitted_arrays, solve_iteratively
+from sklearn_dl.linear_model.ridge_positive import solve_positive
 from sklearn_dl.linear_model.ridge_solvers import (
     few_rows_spectrum,
     primal_spectrum,
     solve_dual,
-    solve_positive,
     solve_primal,
 )
 

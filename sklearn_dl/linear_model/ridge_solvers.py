@@ -1,17 +1,15 @@
-"""Ridge regression: one penalty by Cholesky, many from one eigendecomposition, with bounds by L-BFGS-B.
+"""Ridge regression: one penalty by Cholesky, many from one eigendecomposition.
 
 With centred rows A and targets Y, the coefficients solve ``(A'A + alpha I) coef = A'Y``. With more columns
 than rows, ``coef = A' dual`` where ``(AA' + alpha I) dual = Y``, which is smaller (Hastie, Tibshirani, 2004,
 Efficient quadratic regularization for expression arrays).
 """
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import linalg, optimize
-from sklearn.exceptions import ConvergenceWarning
+from scipy import linalg
 
 from sklearn_dl._base.arrays import to_host
 from sklearn_dl._base.threads import single_threaded_blas
@@ -132,52 +130,3 @@ def solve_dual(rows: CenteredRows, alpha: np.ndarray, *, svd: bool) -> tuple[np.
         if not svd:
             return rows.rmatmat(dual), "cholesky"
     return _spectrum_of_triangle(to_host(rows.block()), targets).coef(alpha), "svd"
-
-
-def solve_positive(
-    gram: Gram | None, rows: CenteredRows, alpha: np.ndarray, tol: float, max_iter: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients of at least 0 and iterations, by L-BFGS-B (Byrd, Lu, Nocedal, Zhu, 1995)."""
-    targets = to_host(rows.targets())
-    cross = rows.rmatmat(targets) if gram is None else gram.cross
-    coef, n_iter = np.empty_like(cross), np.empty(len(alpha), dtype=np.int32)
-    for k, penalty in enumerate(alpha):
-        half_norm = 0.5 * (targets[:, k] @ targets[:, k])
-
-        def objective(
-            w: np.ndarray, k: int = k, penalty: float = penalty, constant: float = half_norm
-        ) -> Any:
-            curved = rows.rmatmat(rows.matmat(w)) if gram is None else gram.products @ w
-            gradient = curved - cross[:, k] + penalty * w
-            return constant + 0.5 * w @ (gradient - cross[:, k]), gradient
-
-        result = optimize.minimize(
-            objective,
-            np.zeros(len(cross)),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(0, np.inf)] * len(cross),
-            tol=tol,
-            options={} if max_iter is None else {"maxiter": max_iter},
-        )
-        exact = None if gram is None else _solve_free(gram, cross[:, k], result.x > 0, penalty)
-        if not result.success and (exact is None or result.status == 1):  # 1: out of iterations
-            warnings.warn(
-                f"The lbfgs solver did not converge. Increase max_iter={max_iter} or tol={tol}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        coef[:, k], n_iter[k] = result.x if exact is None else exact, result.nit
-    return coef, n_iter
-
-
-def _solve_free(gram: Gram, cross: np.ndarray, free: np.ndarray, alpha: float) -> np.ndarray | None:
-    """Solution with the other coefficients at 0, if it meets the conditions of Karush, Kuhn and Tucker."""
-    root = cholesky(gram.products[np.ix_(free, free)] + alpha * np.eye(free.sum())) if free.any() else None
-    if root is None:
-        return None
-    coef = np.zeros(len(cross))
-    coef[free] = root.solve(cross[free])
-    gradient = gram.products[~free] @ coef - cross[~free]
-    is_optimal = (coef[free] >= 0).all() and (gradient >= -1e-12 * abs(cross).max()).all()
-    return coef if is_optimal else None

@@ -36,10 +36,23 @@ def row_arrays(rows: AugmentedRows) -> RowArrays:
 
 
 @njit(nogil=True, cache=True)
+def next_random(state):
+    """The next state of splitmix64 (Steele, Lea, Flood, 2014, Fast splittable pseudorandom numbers)."""
+    return state + np.uint64(0x9E3779B97F4A7C15)
+
+
+@njit(nogil=True, cache=True)
+def below(state, count):
+    """A random whole number from 0 to below `count`, which is less than 2**32."""
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64(((z >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
+
+
+@njit(nogil=True, cache=True)
 def entries(rows, i):
-    """Values of row i of CSR and their columns, as views, which the compiler indexes fastest."""
-    part = slice(rows.indptr[i], rows.indptr[i + 1])
-    return rows.data[part], rows.indices[part]
+    """Places of the values of row i of CSR, unsigned, so that the compiler provides for no negative one."""
+    return range(np.uint64(rows.indptr[i]), np.uint64(rows.indptr[i + 1]))
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -50,9 +63,8 @@ def row_dot(rows, i, w):
         for j in range(rows.dense.shape[1]):
             total += rows.dense[i, j] * w[j]
     else:
-        data, columns = entries(rows, i)
-        for k in range(len(data)):
-            total += data[k] * w[columns[k]]
+        for k in entries(rows, i):
+            total += rows.data[k] * w[rows.indices[k]]
     return total
 
 
@@ -63,9 +75,8 @@ def add_row(rows, i, factor, w):
         for j in range(rows.dense.shape[1]):
             w[j] += factor * rows.dense[i, j]
     else:
-        data, columns = entries(rows, i)
-        for k in range(len(data)):
-            w[columns[k]] += factor * data[k]
+        for k in entries(rows, i):
+            w[rows.indices[k]] += factor * rows.data[k]
     w[-1] += factor * rows.constant
 
 
@@ -78,7 +89,6 @@ def row_dots(rows, i, W, out):
             for j in range(rows.dense.shape[1]):
                 total += rows.dense[i, j] * W[m, j]
         else:
-            data, columns = entries(rows, i)
-            for k in range(len(data)):
-                total += data[k] * W[m, columns[k]]
+            for k in entries(rows, i):
+                total += rows.data[k] * W[m, rows.indices[k]]
         out[m] = total

@@ -23,9 +23,11 @@ def sum_logistic_losses(data, indices, indptr, coef, offset, codes, weight, star
         score = offset
         for k in range(len(values)):
             score += np.float64(values[k]) * coef[np.uint64(columns[k])]
-        small = math.exp(-abs(score))
-        residual = (1.0 if score > 0 else small) / (1 + small) - codes[i]
-        row_loss = max(score, 0.0) - codes[i] * score + math.log1p(small)
+        margin = score if codes[i] > 0 else -score
+        small = math.exp(-abs(margin))
+        wrong = (small if margin > 0 else 1.0) / (1 + small)
+        residual = -wrong if codes[i] > 0 else wrong
+        row_loss = math.log1p(small) - min(margin, 0.0)
         if len(weight):
             residual *= weight[i]
             row_loss *= weight[i]

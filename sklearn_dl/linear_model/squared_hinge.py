@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -13,7 +13,12 @@ from sklearn_dl.linear_model.augmented_rows import LARGEST_PLAIN, AugmentedRows,
 _LARGEST_GRAM = 1000  # unknowns up to which the Hessian is formed and factored
 _ACCEPTED_SLOPE = 0.1  # of that at the start of a step, may be left at its end
 _SINGULAR = 1e-14  # what is left of a unit diagonal, or of the largest eigenvalue, when a system is singular
+_COARSE = 1e-10  # what is left of a unit diagonal when products of columns have lost the digits of a step
+_BLOCK_ROWS = 1000  # taken into a triangular factor at once, if there are fewer columns
 _UPDATED_AT_MOST = 0.3  # of the active rows: more changes than that, and the Gram matrix is made anew
+
+# Coefficients, what scores exceed their intervals by, and the gradient -> the step, and the slope along it.
+Direction = Callable[[np.ndarray, Array, np.ndarray], tuple[np.ndarray, float]]
 
 
 def squared_interval_fit(
@@ -92,24 +97,26 @@ def _newton(
         return 2 * cost[part] * beyond_interval(scores, lower[part], upper[part])
 
     scores, gradient = rows.dot_and_t_dot(w, slopes)
-    loss = np.inf
+    before, loss = w, np.inf
     for n_iter in range(max_iter):
         gradient = gradient + w
         excess = beyond_interval(scores, lower, upper)
         previous, loss = loss, 0.5 * float(w @ w) + float((cost * excess) @ excess)
         if on_step is not None:
             on_step(n_iter, loss)
-        step = direction(excess != 0, gradient)
-        slope = float(gradient @ step)
-        if -slope <= negligible * loss or loss >= previous:
+        if loss >= previous:
+            return before, n_iter
+        step, slope = direction(w, excess, gradient)
+        if -slope <= negligible * loss:
             return w, n_iter
         old_scores, (scores, gradient) = scores, rows.dot_and_t_dot(w + step, slopes)
         size = 1.0
         if abs(float((gradient + w + step) @ step)) > _ACCEPTED_SLOPE * -slope:
             size = _step_size(w, step, old_scores, scores - old_scores, lower, upper, cost)
-            scores = old_scores + size * (scores - old_scores)
+            # Beyond the end of the step, rounding of the two scores would grow with it.
+            scores = rows.dot(w + size * step) if size > 1 else old_scores + size * (scores - old_scores)
             gradient = rows.t_dot(slopes(scores, slice(0, rows.n_rows)))
-        w = w + size * step
+        before, w = w, w + size * step
     return w, max_iter
 
 
@@ -172,16 +179,33 @@ class GramOfActiveRows:
         return self.gram
 
 
-def _factored_hessian(rows: AugmentedRows, cost: Array) -> Callable[[Array, np.ndarray], np.ndarray]:
-    """Newton directions by the Cholesky factor of the Hessian."""
+def _factored_hessian(rows: AugmentedRows, cost: Array) -> Direction:
+    """Newton directions by the Cholesky factor of the Hessian, or of its square root where that is coarse."""
     gram = GramOfActiveRows(rows, cost)
 
-    def direction(active: Array, gradient: np.ndarray) -> np.ndarray:
-        hessian = 2 * gram.of(active)
+    def direction(w: np.ndarray, excess: Array, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+        hessian = 2 * gram.of(excess != 0)
         hessian[np.diag_indices_from(hessian)] += 1
-        return -solve_positive(hessian, gradient)
+        step = _cholesky_solution(hessian, -gradient, _COARSE)
+        return _least_squares_step(rows, w, excess, cost) if step is None else (step, float(gradient @ step))
 
     return direction
+
+
+def _least_squares_step(
+    rows: AugmentedRows, w: np.ndarray, excess: Array, cost: Array
+) -> tuple[np.ndarray, float]:
+    """Newton step and the slope along it, from the active rows themselves instead of their products."""
+    size = rows.n_columns
+    triangle = np.column_stack([np.eye(size), -w])
+    index = _index(excess != 0)
+    for start in range(0, len(index), max(size, _BLOCK_ROWS)):
+        block = index[start : start + max(size, _BLOCK_ROWS)]
+        root = np.sqrt(2 * to_host(cost[block]))
+        weighted = np.column_stack([rows.dense(block), -to_host(excess[block])]) * root[:, None]
+        triangle = np.linalg.qr(np.vstack([weighted, triangle]), mode="r")
+    right = triangle[:size, size]
+    return solve_triangular(triangle[:size, :size], right, check_finite=False), -float(right @ right)
 
 
 def _index(mask: Array) -> Array:
@@ -189,29 +213,43 @@ def _index(mask: Array) -> Array:
 
 
 def solve_positive(matrix: np.ndarray, rhs: np.ndarray) -> np.ndarray:
-    """Solution of a positive definite system, scaled to unit diagonal; the shortest where it is singular."""
-    if not len(rhs):
-        return rhs
-    diagonal = np.diag(matrix)
-    scale = np.where(diagonal > 0, 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny)), 0.0)
-    scaled = matrix * scale * scale[:, None]
-    try:
-        factor = cho_factor(scaled, lower=True, check_finite=False)
-        if np.diag(factor[0]).min() ** 2 > _SINGULAR:
-            return scale * cho_solve(factor, scale * rhs, check_finite=False)
-    except np.linalg.LinAlgError:
-        pass
+    """Solution of a positive definite system; the shortest, in scaled unknowns, where it is singular."""
+    solution = _cholesky_solution(matrix, rhs, _SINGULAR)
+    if solution is not None:
+        return solution
+    scaled, scale = _with_unit_diagonal(matrix)
     values, vectors = np.linalg.eigh(scaled)
     kept = values > _SINGULAR * values[-1]
     return scale * (vectors[:, kept] @ (vectors[:, kept].T @ (scale * rhs) / values[kept]))
 
 
-def _conjugate_gradients(rows: AugmentedRows, cost: Array) -> Callable[[Array, np.ndarray], np.ndarray]:
+def _cholesky_solution(matrix: np.ndarray, rhs: np.ndarray, least: float) -> np.ndarray | None:
+    """Solution of a system of positive diagonal, None if less than `least` of a unit diagonal is left."""
+    if not len(rhs):
+        return rhs
+    scaled, scale = _with_unit_diagonal(matrix)
+    try:
+        factor = cho_factor(scaled, lower=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        return None
+    if not np.diag(factor[0]).min() ** 2 > least:
+        return None
+    return scale * cho_solve(factor, scale * rhs, check_finite=False)
+
+
+def _with_unit_diagonal(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix between two diagonal ones that make its diagonal 1 where it is above 0, and that scale."""
+    diagonal = np.diag(matrix)
+    scale = np.where(diagonal > 0, 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny)), 0.0)
+    return matrix * scale * scale[:, None], scale
+
+
+def _conjugate_gradients(rows: AugmentedRows, cost: Array) -> Direction:
     """Newton directions from products with the Hessian, solved the more closely the nearer the end."""
     first_norm = []
 
-    def direction(active: Array, gradient: np.ndarray) -> np.ndarray:
-        index = _index(active)
+    def direction(w: np.ndarray, excess: Array, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+        index = _index(excess != 0)
         subset, twice_cost = rows[index], 2 * cost[index]
         n = rows.n_columns
         norm = float(np.linalg.norm(gradient))
@@ -221,6 +259,7 @@ def _conjugate_gradients(rows: AugmentedRows, cost: Array) -> Callable[[Array, n
         )
         rtol = min(0.1, (norm / max(first_norm[0], np.finfo(float).tiny)) ** 0.5)
         step, _ = cg(hessian, -gradient, rtol=rtol, maxiter=10 * n)
-        return to_host(step)
+        step = to_host(step)
+        return step, float(gradient @ step)
 
     return direction

@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn_dl.linear_model import elastic_net_dense, elastic_net_problems, elastic_net_sparse
 from sklearn_dl.linear_model.elastic_net import ElasticNet, Lasso
 from sklearn_dl.linear_model.elastic_net_path import enet_path, lasso_path
+from sklearn_dl.linear_model.elastic_net_solver import Penalty, Subproblem
 
 TIGHT = {"tol": 1e-12, "max_iter": 10000}
 
@@ -281,14 +282,44 @@ def test_the_first_strength_of_a_path_is_the_least_that_leaves_nothing(n_targets
     [
         ({"unknown": 1}, "Unexpected parameters"),
         ({"selection": "any"}, "selection should be either random or cyclic"),
-        ({"l1_ratio": 2}, "l1_ratio must be from 0 to 1"),
-        ({"l1_ratio": 0}, "not supported for l1_ratio=0"),
+        ({"alphas": 0}, "alphas must be a number of at least 1"),
+        ({"alphas": []}, "alphas must be a number of at least 1"),
+        ({"eps": -1.0}, "eps must be above 0"),
+        ({"coef_init": np.ones(3)}, "coef_init must have shape"),
+        ({"precompute": np.eye(2)}, "precompute must have shape"),
+        ({"X": [[np.nan, 1.0], [1.0, 2.0]]}, "Input X contains NaN"),
+        ({"y": [1.0, np.inf]}, "Input y contains infinity"),
+        ({"y": [1.0, 2.0, 3.0]}, "equally many rows"),
+        ({"X": np.eye(2), "y": np.eye(2), "positive": True}, "positive=True is not allowed"),
     ],
 )
-def test_paths_refuse_what_they_cannot_do(options, message):
+@pytest.mark.parametrize("path", [enet_path, lasso_path])
+def test_paths_refuse_what_they_cannot_do_in_their_own_name(path, options, message):
     X, y, _ = problem()
-    with pytest.raises(ValueError, match=message):
-        enet_path(X, y, **options)
+    with pytest.raises(ValueError, match=rf"^{path.__name__}:? .*{message}"):
+        path(**{"X": X, "y": y[: len(options.get("X", X))], **options})
+
+
+@pytest.mark.parametrize(
+    ("l1_ratio", "message"), [(2, "l1_ratio must be from 0 to 1"), (0, "not supported for l1_ratio=0")]
+)
+def test_a_path_refuses_ratios_of_penalties_out_of_range(l1_ratio, message):
+    X, y, _ = problem()
+    with pytest.raises(ValueError, match=f"^enet_path: .*{message}"):
+        enet_path(X, y, l1_ratio=l1_ratio)
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_array])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_indices_of_64_bits_change_nothing(make, weighted):
+    X, y, _ = problem()
+    weight = np.arange(1.0, len(X) + 1) if weighted else None
+    short = make(np.where(np.abs(X) > 1, X, 0))
+    long = short.copy()
+    long.indices, long.indptr = short.indices.astype(np.int64), short.indptr.astype(np.int64)
+    expected = ElasticNet(alpha=0.1).fit(short, y, weight).coef_
+    np.testing.assert_array_equal(ElasticNet(alpha=0.1).fit(long, y, weight).coef_, expected)
+    assert long.indices.dtype == np.int64
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -330,3 +361,28 @@ def test_a_warm_start_from_other_features_is_refused():
         ValueError, match="Lasso: with warm_start, X must have the features of the last fit, 12"
     ):
         model.fit(X[:, :5], y)
+
+
+class _Parabola(Subproblem):
+    """One coefficient, of which the residual is w + 1."""
+
+    def __init__(self, w):
+        self.w, self.state = np.array([w]), np.array([w + 1])
+
+    def sweep(self, *args):
+        raise NotImplementedError
+
+    def residual_norm2(self, w, state):
+        return float(state @ state)
+
+    def fit(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("positive", "expected"), [(False, -1.0), (True, 0.33)])
+def test_iterates_on_their_way_below_0_are_followed_where_that_is_allowed(positive, expected):
+    history = -1 + 3 * 0.85 ** np.arange(6.0)[:, None]
+    part = _Parabola(history[-1, 0])
+    part._extrapolate(Penalty(0.0, 0.0, positive), history, history + 1)
+    assert part.w[0] == pytest.approx(expected, abs=0.01)
+    assert part.state[0] == pytest.approx(part.w[0] + 1, abs=1e-9)

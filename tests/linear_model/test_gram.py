@@ -98,12 +98,29 @@ def test_a_shift_from_rows_unlike_the_others_is_corrected_by_a_second_pass(rng, 
     np.testing.assert_allclose(got, plain_gram(X - 1e6, Y, None, True)[0], rtol=1e-11)
 
 
-def test_rows_of_weight_zero_do_not_shift_the_columns(rng):
+@pytest.mark.parametrize("fused_work", [0, np.inf])
+@pytest.mark.parametrize("value", [1e15, 1e200])
+def test_rows_of_weight_zero_do_not_shift_the_columns(rng, monkeypatch, fused_work, value):
+    monkeypatch.setattr(gram_module, "_FUSED_WORK", fused_work)
     X, Y = rng.standard_normal((400, 2)), rng.standard_normal((400, 1))
     weight = np.ones(400)
-    X[::2], weight[::2] = 1e15, 0
+    X[::2], weight[::2] = value, 0  # squares of 1e200 are infinite: no second pass would help
     got = compute_gram(X, Y, weight, center=True).products
     np.testing.assert_allclose(got, plain_gram(X[1::2], Y[1::2], None, True)[0], rtol=1e-12)
+
+
+def test_tensors_leave_rows_of_weight_zero_out_of_the_shift_too(rng):
+    torch = pytest.importorskip("torch")
+    X, Y, weight = rng.standard_normal((400, 2)), rng.standard_normal((400, 1)), np.ones(400)
+    X[::2], weight[::2] = 1e200, 0
+    got = compute_gram(*map(torch.from_numpy, (X, Y, weight)), center=True).products
+    np.testing.assert_allclose(got, plain_gram(X[1::2], Y[1::2], None, True)[0], rtol=1e-12)
+
+
+def test_weights_that_are_all_zero_leave_nothing(table):
+    X, Y, weight = table
+    for part in compute_gram(X, Y, 0 * weight, center=True):
+        assert not part.any()
 
 
 @pytest.mark.usefixtures("compiled")

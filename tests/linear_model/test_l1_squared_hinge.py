@@ -1,7 +1,6 @@
 """The minimum under an L1 penalty, by its optimality condition, dense, CSR and on a working set."""
 
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -77,15 +76,26 @@ def test_max_iter_bounds_the_steps():
     assert l1_squared_interval_fit(AugmentedRows(X), lower, upper, cost, max_iter=1)[1] == 1
 
 
+@pytest.fixture
+def calls(monkeypatch):
+    """Grows by one with each bout of sweeps, compiled or not."""
+    counts = []
+    descend = l1_squared_hinge.l1_quadratic_descent
+
+    def counted(*arguments):
+        counts.append(1)
+        return descend(*arguments)
+
+    counted.py_func = lambda *arguments: (counts.append(1), descend.py_func(*arguments))[1]
+    monkeypatch.setattr(l1_squared_hinge, "l1_quadratic_descent", counted)
+    return counts
+
+
 @pytest.mark.parametrize("hard", ["scales", "offset"])
-def test_ill_scaled_columns_end_at_the_minimum_within_few_sweeps(hard, monkeypatch):
+def test_ill_scaled_columns_end_at_the_minimum_within_few_sweeps(hard, calls):
     X, lower, upper, cost = problem(60, 30, 100.0)
     scale = np.logspace(-8, 8, 30) if hard == "scales" else np.ones(30)
     A = X * scale if hard == "scales" else np.where(np.abs(X) > 0.5, X + 1e4, 0.0)
-    calls = []
-    descend = l1_squared_hinge.l1_quadratic_descent.py_func
-    counted = SimpleNamespace(py_func=lambda *arguments: (calls.append(1), descend(*arguments))[1])
-    monkeypatch.setattr(l1_squared_hinge, "l1_quadratic_descent", counted)
     w, n_iter = l1_squared_interval_fit(AugmentedRows(A), lower, upper, cost, tol=1e-8, max_iter=3000)
     assert n_iter < 300
     assert len(calls) < 3000
@@ -104,3 +114,12 @@ def test_exact_steps_solve_a_quadratic_of_nearly_equal_columns():
     v = l1_quadratic.l1_quadratic_minimizer(hessian, gradient, np.zeros(8), 1e-20, descend)
     slopes = gradient + hessian @ v
     assert np.where(v != 0, np.abs(slopes + np.sign(v)), np.maximum(np.abs(slopes) - 1, 0)).max() < 1e-6
+
+
+def test_models_far_from_the_minimum_are_not_minimized_to_the_last_digit(calls):
+    X, lower, upper, _ = problem(200, 120)
+    A, cost = X * np.logspace(-3, 3, 120), np.full(200, 1e4)
+    w, _ = l1_squared_interval_fit(AugmentedRows(A, 1.0), lower, upper, cost, tol=1e-8, max_iter=3000)
+    assert len(calls) < 1500
+    A = np.column_stack([A, np.ones(200)])
+    assert largest_violation(w, A, lower, upper, cost) < 1e-4

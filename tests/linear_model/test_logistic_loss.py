@@ -117,3 +117,57 @@ def test_huge_scores_neither_overflow_nor_lose_the_loss():
     scores = (X * 1e5).sum(1) * np.where(codes == 1, -1, 1)
     with np.errstate(over="raise", invalid="raise"):
         assert loss(flat)[0] == pytest.approx(np.logaddexp(0, scores).mean(), rel=1e-13)
+
+
+@pytest.mark.parametrize("compiled_nnz", [1, 1 << 30])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_curvature_of_csr_columns_is_that_of_dense_ones(compiled_nnz, weighted, monkeypatch):
+    monkeypatch.setattr(module, "_COMPILED_NNZ", compiled_nnz)
+    X, codes, weight = _problem(2)
+    X[np.abs(X) < 0.8] = 0
+    weight = weight if weighted else None
+    inverse = logistic_hessians.diagonal_inverse(_loss(sparse.csr_array(X), codes, weight, 2, center=None))
+    factor = np.ones(60) if weight is None else weight
+    moments = np.append(factor @ X**2 / factor.sum(), 1)
+    expected = 1 / (moments / 4 + np.append(np.full(4, 0.3), 0))
+    np.testing.assert_allclose(inverse(np.ones(5)), expected, rtol=1e-12)
+
+
+def test_few_rows_of_float32_are_summed_in_float64(monkeypatch):
+    X, codes, weight = (part.astype(dtype) for part, dtype in zip(_problem(2), "fif", strict=True))
+    flat = np.linspace(-1, 1, 5)
+    exact = _loss(X.astype(float), codes, weight.astype(float), 2)(flat)
+    for most, digits in ((module._LARGEST_WIDENED, 1e-13), (0, 1e-5)):
+        monkeypatch.setattr(module, "_LARGEST_WIDENED", most)
+        found = _loss(X, codes, weight, 2)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found(flat)[1], exact[1], rtol=digits, atol=digits)
+    assert found.X is X
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_losses_and_slopes_of_nearly_certain_rows_keep_their_digits(n_classes, compiled, monkeypatch):
+    monkeypatch.setattr(module, "_COMPILED_NNZ", 0)
+    codes = np.arange(n_classes)
+    X = np.diag(np.full(n_classes, 40.0)) if n_classes > 2 else np.array([[-40.0], [40.0]])
+    kind = sparse.csr_array if compiled else np.asarray
+    loss = LogisticLoss(kind(X), codes, None, n_classes=n_classes, l2=0.0, fit_intercept=False)
+    flat = np.eye(n_classes).ravel() if n_classes > 2 else np.ones(1)
+    value, gradient = loss(flat)
+    wrong = np.exp(-40.0)  # of each other class
+    assert value == pytest.approx((n_classes - 1) * wrong, rel=1e-12)
+    expected = 40 * wrong / n_classes * (1 - n_classes * np.eye(n_classes)) if n_classes > 2 else -40 * wrong
+    np.testing.assert_allclose(gradient, np.ravel(expected), rtol=1e-12)
+
+
+def test_hessians_of_nearly_certain_rows_keep_their_digits():
+    X, codes = np.array([[40.0], [-40.0]]), np.array([1, 0])
+    both = [
+        LogisticLoss(X, codes, None, n_classes=n_classes, l2=0.0, fit_intercept=False) for n_classes in (2, 3)
+    ]
+    variance = 1600 * np.exp(-40.0)
+    np.testing.assert_allclose(logistic_hessians.binary_hessian(both[0], np.ones(1)), variance, rtol=1e-12)
+    found = logistic_hessians.multinomial_hessian(both[1], np.array([0.0, 1.0, -1.0]))
+    np.testing.assert_allclose(found[0, 0], variance, rtol=1e-12)
+    np.testing.assert_allclose(found.sum(0), 0, atol=1e-12 * variance)

@@ -372,3 +372,17 @@ def test_rows_of_no_weight_leave_no_trace_without_a_penalty():
     weighted = LogisticRegression(C=np.inf).fit(X, y, sample_weight=weight)
     repeated = LogisticRegression(C=np.inf).fit(X.repeat(weight, 0), y.repeat(weight))
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_weights_equal_repetitions_on_separable_rows_without_a_penalty(n_classes, make):
+    X, y = _rows(n_samples=15, n_features=10, n_classes=n_classes)
+    counts = np.random.default_rng(1).integers(0, 4, 15)
+    model = LogisticRegression(C=np.inf, tol=1e-12, max_iter=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weighted = clone(model).fit(make(X), y, counts)
+        repeated = clone(model).fit(make(np.repeat(X, counts, 0)), np.repeat(y, counts))
+    assert (weighted.predict(X)[counts > 0] == y[counts > 0]).all()
+    _assert_same(weighted, repeated, rtol=1e-9)

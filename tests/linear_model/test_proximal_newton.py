@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 import sklearn_dl.linear_model.proximal_newton as module
+from sklearn_dl.linear_model import LogisticRegression
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.proximal_newton import minimize_l1_logistic, smallest_subgradient
 from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
@@ -140,3 +141,15 @@ def test_step_is_exact_where_columns_are_nearly_parallel(offset):
     z = minimize_l1_quadratic(hessian, gradient, np.zeros(40), l1, 1e-6)
     left = np.abs(smallest_subgradient(gradient + hessian @ z, z, l1)).max()
     assert left < 1e-6 * np.abs(gradient).max()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_float32_rows_far_from_0_without_an_intercept_end_after_few_steps(weighted):
+    random = np.random.RandomState(0)
+    X = (random.randn(5, 120) + 1e4).astype(np.float32)
+    y, weight = np.arange(5) % 2, random.rand(5).astype(np.float32) if weighted else None
+    params = {"solver": "saga", "C": 100, "l1_ratio": 0.5, "fit_intercept": False, "max_iter": 1000}
+    single = LogisticRegression(**params).fit(X, y, weight)
+    double = LogisticRegression(**params).fit(X.astype(float), y, weight)
+    assert single.n_iter_[0] == double.n_iter_[0] < 100
+    np.testing.assert_array_equal(single.coef_, double.coef_.astype(np.float32))

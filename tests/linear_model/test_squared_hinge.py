@@ -1,5 +1,7 @@
 """The minimum of squared losses beyond an interval, against scipy and the optimality condition."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy import optimize, sparse
@@ -114,3 +116,40 @@ def test_a_singular_system_has_the_shortest_solution():
     A = np.hstack([column, column])
     solution = solve_positive(A.T @ A, A.T @ (3 * column[:, 0]))
     np.testing.assert_allclose(solution, [1.5, 1.5])
+
+
+def exact_minimum(X, signs, C):
+    """Least objective of two columns without a constant: Newton's method in fractions, which do not round."""
+    rows, active, objectives = [[Fraction(value) for value in row] for row in X.tolist()], signs != 0, []
+    for _ in range(50):
+        used = [(row, int(sign)) for row, sign, on in zip(rows, signs, active, strict=True) if on]
+        a, b, d = (
+            1 - (i != j) + 2 * C * sum(x[i] * x[j] for x, _ in used) for i, j in [(0, 0), (0, 1), (1, 1)]
+        )
+        e, f = (2 * C * sum(sign * x[j] for x, sign in used) for j in (0, 1))
+        w = (d * e - b * f) / (a * d - b * b), (a * f - b * e) / (a * d - b * b)
+        missing = [max(0, 1 - int(s) * (x[0] * w[0] + x[1] * w[1])) for x, s in zip(rows, signs, strict=True)]
+        objectives.append(float((w[0] ** 2 + w[1] ** 2) / 2 + C * sum(value**2 for value in missing)))
+        active = np.array([value > 0 for value in missing])
+    return min(objectives)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("seed", range(5))
+def test_an_offset_of_1e7_without_a_constant_costs_no_more_than_the_digits_of_the_scores(make, seed):
+    random = np.random.RandomState(seed)
+    X = random.randn(30, 2) + 1e7
+    signs = np.where(X[:, 0] - 1e7 + random.randn(30) > 0, 1.0, -1.0)
+    lower, upper = np.where(signs > 0, 1.0, -np.inf), np.where(signs > 0, np.inf, -1.0)
+    w, _ = squared_interval_fit(AugmentedRows(make(X)), lower, upper, np.full(30, 100.0), tol=1e-6)
+    value, _ = value_and_gradient(np.append(w, 0), X, lower, upper, 100.0 * np.ones(30), 0.0)
+    assert value == pytest.approx(exact_minimum(X, signs, 100), rel=1e-8)
+
+
+def test_a_step_by_least_squares_is_that_of_the_factored_hessian(monkeypatch):
+    X, lower, upper, cost = hinge_problem(2500, 6)
+    expected, n_iter = squared_interval_fit(AugmentedRows(X, 2.0), lower, upper, cost)
+    monkeypatch.setattr(squared_hinge, "_COARSE", np.inf)
+    w, n_steps = squared_interval_fit(AugmentedRows(X, 2.0), lower, upper, cost)
+    np.testing.assert_allclose(w, expected, rtol=1e-9)
+    assert n_steps == n_iter

@@ -12,7 +12,7 @@ METRICS = {"euclidean": EUCLIDEAN, "manhattan": MANHATTAN, "chebyshev": CHEBYSHE
 
 _ROWS_PER_BLOCK = 2048
 _QUERIES_PER_TRIAL, _VALUES_PER_TRIAL = 32, 1 << 18
-#: Shares of the rows that are measured without need, above which more exact scores pay, or rows likely repeat.
+#: Shares of the rows measured without need, above which more exact scores pay, or rows are likely to repeat.
 _IMPRECISE, _CROWDED = 0.01, 0.05
 
 
@@ -21,9 +21,9 @@ def nearest_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""The `n_neighbors` rows of X nearest to each query, ordered by (distance, row).
 
-    Scores of blocks of rows come from products of 16-bit integers, or, where these blur too much, from float32
-    products, :math:`x \cdot q - |x|^2 / 2`, or differences. A bound on their error tells which rows may be among
-    the nearest; those alone are measured in float64. Whole numbers that fit have no error, so ties cost nothing.
+    Scores of blocks of rows come from products of 16-bit integers, or, where these blur too much, from
+    products or differences in float32. A bound on their error tells which rows may be among the nearest;
+    those alone are measured in float64. Small whole numbers have no error, so ties cost nothing.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def nearest_rows(
 def _choose_scores(
     X: np.ndarray, queries: np.ndarray, n_neighbors: int, metric: int
 ) -> tuple[FloatScores | IntegerScores, bool]:
-    """The cheapest scores that leave few rows to measure, and whether rows crowd around the nearest all the same."""
+    """Scores that leave few rows to measure, and whether even they leave so many that rows must repeat."""
     floats = FloatScores.choose(X, metric)
     if len(queries) <= 2 * _QUERIES_PER_TRIAL:  # too few to repay a trial, or rows rounded to integers
         return floats, False

@@ -10,6 +10,7 @@ from sklearn_dl.neighbors.kernels import (
     COSINE,
     EUCLIDEAN,
     MANHATTAN,
+    all_whole,
     negative_distances,
     prepare_rows,
     row_norm,
@@ -30,7 +31,7 @@ class _Queries:
     exact: np.ndarray
     rounded: np.ndarray
     norm: np.ndarray
-    integral: bool
+    whole: bool
     offset: np.ndarray
     floor: np.ndarray
     distance: np.ndarray
@@ -42,27 +43,33 @@ class FloatScores:
     r"""Scores :math:`x \cdot q - |x|^2 / 2`, or minus the distances, of rows and queries shifted and scaled.
 
     The answer does not depend on origin and unit; these are the ones in which float32 loses least.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether `center` and `scale` keep whole numbers whole.
     """
 
     metric: int
     center: np.ndarray
     scale: float
+    whole: bool
 
     @classmethod
     def choose(cls, X: np.ndarray, metric: int) -> Self:
         """Mean and size of a sample of the rows; whole numbers are kept whole."""
         n_features = X.shape[1]
         if metric == COSINE:
-            return cls(metric, np.zeros(n_features), 1.0)
+            return cls(metric, np.zeros(n_features), 1.0, False)
         n_sampled = min(1024, max(64, _VALUES_PER_BLOCK // 4 // n_features))
         sample = X[:: -(-len(X) // n_sampled)].astype(np.float64)
         center = sample.mean(axis=0)
         if np.array_equal(sample, np.rint(sample)) and np.ptp(sample) < 2.0**12:
-            return cls(metric, np.rint(center), 1.0)
+            return cls(metric, np.rint(center), 1.0, True)
         size = np.abs(sample - center).max()
         usable = np.isfinite(center).all() and 0 < size < np.inf
         scale = 2.0 ** np.clip(-np.rint(np.log2(size)), -1000, 1000) if usable else 1.0
-        return cls(metric, center if usable else np.zeros(n_features), float(scale))
+        return cls(metric, center if usable else np.zeros(n_features), float(scale), False)
 
     def search(self, X: np.ndarray, queries: np.ndarray, distance: np.ndarray, row: np.ndarray) -> int:
         """Fill the heaps of the k best of some queries; returns how many rows were measured."""
@@ -78,11 +85,11 @@ class FloatScores:
         n_measured = 0
         factor = self.scale**2 / 2 if self.metric == EUCLIDEAN else self.scale
         for start in range(0, len(X), n_rows):
-            points, largest, integral = self._prepare(X[start : start + n_rows])
+            points, largest, whole = self._prepare(X[start : start + n_rows])
             points = self._laid_out(points)
             for block in blocks:
                 view = self._score(block, points, scores)
-                slack = self._slack(block, largest, integral)
+                slack = self._slack(block, largest, whole)
                 n_measured += scan_scores(
                     self.metric, view, X, start, block.exact, block.offset, factor, block.floor, slack,
                     block.distance, block.row,
@@ -92,11 +99,11 @@ class FloatScores:
     def _prepare(self, X: np.ndarray) -> tuple[np.ndarray, float, bool]:
         """Rows in float32, with a column of -|x|^2 / 2 if Euclidean; their largest norm; if all are whole."""
         out = np.empty((len(X), X.shape[1] + (self.metric == EUCLIDEAN)), dtype=np.float32)
-        largest, integral = prepare_rows(self.metric, X, self.center, self.scale, out)
-        return out, largest, integral and self.metric != COSINE
+        largest = prepare_rows(self.metric, X, self.center, self.scale, out)
+        return out, largest, self.whole and all_whole(X)
 
     def _read(self, queries: np.ndarray, distance: np.ndarray, row: np.ndarray) -> _Queries:
-        rounded, _, integral = self._prepare(queries)
+        rounded, _, whole = self._prepare(queries)
         exact = queries.astype(np.float64, copy=False)
         offset = np.zeros(len(queries))
         if self.metric == COSINE:
@@ -112,7 +119,7 @@ class FloatScores:
                     offset = np.einsum("ij,ij->i", shifted, shifted) / 2
                     rounded[:, -1] = 1.0
         floor = np.full(len(queries), -np.inf)
-        return _Queries(exact, rounded, norm, integral, offset, floor, distance, row)
+        return _Queries(exact, rounded, norm, whole, offset, floor, distance, row)
 
     def _laid_out(self, points: np.ndarray) -> np.ndarray:
         return points if self.metric in (EUCLIDEAN, COSINE) else np.ascontiguousarray(points.T)
@@ -129,8 +136,8 @@ class FloatScores:
             negative_distances(self.metric, block.rounded, points, out)
         return out
 
-    def _slack(self, block: _Queries, largest: float, integral: bool) -> np.ndarray:
-        """Bound on the error of a score, for each query: Higham (2002), section 3.1, and the rounded inputs."""
+    def _slack(self, block: _Queries, largest: float, whole: bool) -> np.ndarray:
+        """Bound on the error of a score for each query: Higham (2002), section 3.1, and rounded input."""
         n_terms = block.exact.shape[1] + 6
         size = (
             block.norm * largest + largest**2 / 2
@@ -140,22 +147,22 @@ class FloatScores:
         if self.metric == CHEBYSHEV:
             n_terms = 6
         slack = n_terms * (_UNIT_ROUNDOFF * size + 1e-37) + 1e-13 * (block.offset + size)
-        if integral and block.integral:
+        if whole and block.whole:
             slack[size < 2.0**23] = 0.0
         slack[~(size < 1e30)] = np.inf
         return slack
 
     def _raise_floors(self, sample: np.ndarray, blocks: list[_Queries]) -> None:
-        """Take the score of the k-th best of a sample, which the k-th best of all reaches, as the least of use.
+        """Take the score of the k-th best of a sample, which k of all rows reach, as the least of use.
 
         Without it, rows sorted so that ever nearer ones follow would all be measured.
         """
-        points, largest, integral = self._prepare(sample)
+        points, largest, whole = self._prepare(sample)
         points = self._laid_out(points)
         memory = np.empty((len(blocks[0].rounded), len(sample)), dtype=np.float32)
         for block in blocks:
             k = block.distance.shape[1]
-            slack = self._slack(block, largest, integral)
+            slack = self._slack(block, largest, whole)
             best = np.partition(self._score(block, points, memory), len(sample) - k, axis=1)[:, -k]
             floor = best - np.where(slack == 0, 0.25, slack)
             block.floor[:] = np.where(np.isfinite(floor), floor, -np.inf)

@@ -7,7 +7,7 @@ import numpy as np
 
 from sklearn_dl.neighbors.float_scores import FloatScores
 from sklearn_dl.neighbors.integer_tiles import TILE_QUERIES, TILE_ROWS
-from sklearn_dl.neighbors.kernels import COSINE, EUCLIDEAN
+from sklearn_dl.neighbors.kernels import COSINE, EUCLIDEAN, all_whole
 from sklearn_dl.neighbors.kernels_integer import (
     ALWAYS,
     LARGEST_INT16,
@@ -21,7 +21,9 @@ from sklearn_dl.neighbors.kernels_integer import (
 _VALUES_PER_BLOCK = 1 << 17
 _VALUES_PER_SAMPLE, _ROWS_PER_SAMPLE = 1 << 18, 1024
 _TILES_PER_SAMPLE = 20
-_LARGEST_SUM = 2.0**31 - 2**10
+_LARGEST_SUM, _LARGEST_QUERY = 2.0**31 - 1, 2.0**17
+#: Share of the largest sum that rows and queries are scaled to, for rounding may make them larger.
+_FILLED = 0.95
 #: Rows may be larger than those of a sample by the one factor, and queries than these rows by the other.
 _ROOM_FOR_ROWS, _ROOM_FOR_QUERIES = 1.25, 4.0
 
@@ -35,6 +37,7 @@ class _Queries:
     size: np.ndarray
     error: np.ndarray
     top: np.ndarray
+    whole: bool
 
 
 @dataclass
@@ -46,7 +49,9 @@ class IntegerScores:
     Attributes
     ----------
     limit : float
-        Norm up to which rows are rounded; sums of larger ones might not fit 32 bits. Those are always measured.
+        Norm up to which rows are rounded; larger ones, whose sums might not fit 32 bits, are all measured.
+    whole : bool
+        Whether `center` and `scale` keep whole numbers whole.
     for_large : FloatScores
         Searches for queries that do not fit 16 bits.
     """
@@ -55,14 +60,15 @@ class IntegerScores:
     center: np.ndarray
     scale: float
     limit: float
+    whole: bool
     for_large: FloatScores
 
     @classmethod
     def choose(cls, X: np.ndarray, queries: np.ndarray, for_large: FloatScores) -> Self | None:
-        """Origin and unit that make most of 16 bits; None where the metric or the numbers leave no such choice."""
+        """Origin and unit that make most of 16 bits; None where metric or numbers leave no such choice."""
         metric = for_large.metric
         if metric == COSINE:
-            return cls(metric, np.zeros(X.shape[1]), LARGEST_INT16 - 1.0, LARGEST_INT16, for_large)
+            return cls(metric, np.zeros(X.shape[1]), LARGEST_INT16 - 1.0, LARGEST_INT16, False, for_large)
         if metric != EUCLIDEAN:
             return None
         sample = _sample(X).astype(np.float64)
@@ -76,11 +82,12 @@ class IntegerScores:
         query_norm = min(query_norm, _ROOM_FOR_QUERIES * norm)
         query_largest = min(query_largest, _ROOM_FOR_QUERIES * largest)
         scale = min(
-            np.sqrt(_LARGEST_SUM / (norm * (norm + 2 * query_norm))),
+            np.sqrt(_FILLED * _LARGEST_SUM / (norm * (norm + 2 * query_norm))),
             LARGEST_INT16 / max(norm, 2 * query_largest),
         )
-        scale = 1.0 if is_whole and scale >= 1 else float(scale)
-        return cls(metric, center, scale, scale * norm, for_large)
+        is_whole = is_whole and scale >= 1
+        scale = 1.0 if is_whole else float(scale)
+        return cls(metric, center, scale, scale * norm, is_whole, for_large)
 
     def search(self, X: np.ndarray, queries: np.ndarray, distance: np.ndarray, row: np.ndarray) -> int:
         """Fill the heaps of the k best of some queries; returns how many rows were measured."""
@@ -118,26 +125,35 @@ class IntegerScores:
         exact = np.empty(queries.shape) if is_cosine else queries.astype(np.float64, copy=False)
         size, error = np.empty(n_queries), np.empty(n_queries)
         round_queries(self.metric, queries, self.center, self.scale, tiles, exact, size, error)
-        top = np.full(n_queries, self.scale**2) if is_cosine else size**2 / 4
-        if not is_cosine:
-            size[self.limit * (self.limit + size) > _LARGEST_SUM] = np.inf
-        return _Queries(exact, tiles.reshape(n_tiles, TILE_QUERIES, -1, 2), size, error, top)
+        if is_cosine:
+            top = np.full(n_queries, self.scale**2)
+        else:
+            top = size**2 / 4
+            reach = self.limit + np.sqrt(n_features) / 2
+            too_large = reach * (reach + size + error) > _LARGEST_SUM
+            size[too_large | (size > _LARGEST_QUERY)] = np.inf
+        whole = self.whole and all_whole(queries)
+        return _Queries(exact, tiles.reshape(n_tiles, TILE_QUERIES, -1, 2), size, error, top, whole)
 
-    def _round(self, X: np.ndarray, panels: np.ndarray, start: np.ndarray) -> tuple[float, float]:
-        return round_rows(self.metric, X, self.center, self.scale, self.limit, panels, start)
+    def _round(self, X: np.ndarray, panels: np.ndarray, start: np.ndarray) -> tuple[float, float, bool]:
+        """Fill the panels; largest norm, largest norm of what rounding takes off, whether all are whole."""
+        sizes = round_rows(self.metric, X, self.center, self.scale, self.limit, panels, start)
+        return *sizes, self.whole and all_whole(X)
 
-    def _slack(self, block: _Queries, largest: float, error: float) -> np.ndarray:
+    def _slack(self, block: _Queries, largest: float, error: float, whole: bool) -> np.ndarray:
         """Bound on the error of a score for each query, by Cauchy and Schwarz; 0 for whole numbers.
 
         It holds what rounding takes off in 16 bits; half a unit where the score starts; and in float64, where
-        numbers stay below 2**34, less than 1e-6 a feature.
+        numbers stay below 2**34, less than 1e-5 a feature.
         """
-        slack = error * (block.size + block.error) + largest * block.error
-        slack += np.where(slack > 0, 1 + 1e-6 * block.exact.shape[1], 0)
-        return np.where(np.isfinite(slack), slack, -np.inf)  # nothing is measured for large queries
+        usable = np.isfinite(block.size)
+        size = np.where(usable, block.size, 0)
+        slack = error * (size + block.error) + largest * block.error + 1 + 1e-5 * block.exact.shape[1]
+        exact = whole and block.whole
+        return np.where(usable, 0.0 if exact else slack, -np.inf)  # nothing is measured for large queries
 
     def _floor(self, X: np.ndarray, block: _Queries, k: int) -> np.ndarray:
-        """Take the score of the k-th best of a sample, which the k-th best of all reaches, as the least of use.
+        """Take the score of the k-th best of a sample, which k of all rows reach, as the least of use.
 
         Without it, rows sorted so that ever nearer ones follow would all be measured.
         """
@@ -179,4 +195,4 @@ def _memory(n_rows: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     shape = -(-n_rows // TILE_ROWS), -(-n_features // 2), TILE_ROWS, 2
     memory = np.empty(np.prod(shape) + 32, dtype=np.int16)
     skipped = -memory.ctypes.data % 64 // 2
-    return memory[skipped:-32 + skipped or None].reshape(shape), np.empty((shape[0], TILE_ROWS), np.int32)
+    return memory[skipped : -32 + skipped or None].reshape(shape), np.empty((shape[0], TILE_ROWS), np.int32)

@@ -23,14 +23,14 @@ _ALL_PRODUCTS = ir.VectorType(_INT32, 2 * TILE_ROWS)
 
 @intrinsic
 def score_tile(typing_context, rows, start, queries, threshold, scores):
-    """The queries with a score ``start + rows . query`` above their threshold, as bits; and all scores if any.
+    """Queries with a score ``start + rows . query`` above their threshold, as bits; all scores if any.
 
     Sums wrap around at :math:`2^{31}`, so each score has to be below it, and its terms need not.
 
     Parameters
     ----------
     rows : int16 array of shape (n_pairs, 16, 2)
-        Features in pairs: ``rows[j, i]`` holds features 2 j and 2 j + 1 of row i. C-contiguous, as all others.
+        Features in pairs: ``rows[j, i]`` holds features 2 j and 2 j + 1 of row i. C-contiguous, as all.
     start : int32 array of shape (16,)
     queries : int16 array of shape (12, n_pairs, 2)
     threshold : int32 array of shape (12,)
@@ -104,9 +104,7 @@ def _repeated(builder: Any, value: Any) -> Any:
 
 
 def _store_if_any_above(builder: Any, sums: list, threshold: Any, scores: Any) -> Any:
-    bounds = [
-        builder.load(builder.gep(threshold, [_INT64(query)]), align=4) for query in range(TILE_QUERIES)
-    ]
+    bounds = [builder.load(builder.gep(threshold, [_INT64(query)]), align=4) for query in range(TILE_QUERIES)]
     is_above = [
         builder.bitcast(builder.icmp_signed(">", total, _repeated(builder, bound)), _INT16)
         for total, bound in zip(sums, bounds, strict=True)

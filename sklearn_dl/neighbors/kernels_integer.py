@@ -30,8 +30,8 @@ def _round(x, center, unit, out):
 def round_rows(metric, X, center, scale, limit, panels, start):
     """Write ``(X - center) * scale``, rounded, in panels of 16 rows; and what their scores start from.
 
-    For the cosine, `scale` is the norm that rows are brought to. Rows of a norm above `limit` become zeros that
-    start from ALWAYS. Returns the largest norm of the others, and of what rounding took off one.
+    For the cosine, `scale` is the norm that rows are brought to. Rows of a norm above `limit` become zeros
+    that start from ALWAYS. Returns the largest norm of the others, and of what rounding took off one.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def round_rows(metric, X, center, scale, limit, panels, start):
 def round_queries(metric, queries, center, scale, tiles, exact, size, error):
     """Write queries, rounded, in tiles of 12; their norms, and the norms of what rounding took off.
 
-    For the cosine, `exact` becomes the queries brought to norm 1. The norm of queries beyond 16 bits is infinite.
+    For the cosine, `exact` becomes the queries brought to norm 1. Those beyond 16 bits have an infinite norm.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _threshold(metric, scale, top, floor, slack, distance):
 
 @njit(nogil=True, cache=True)
 def scan_panels(metric, scale, panels, start, X, first_row, tiles, exact, top, floor, slack, distance, row):
-    """Update the heaps of the k best by the rows X, the first of which is `first_row`; `panels` hold them rounded.
+    """Update the heaps of the k best by the rows X, from `first_row` on, which `panels` hold rounded.
 
     A score is, up to `slack`, ``top - scale**2 * g(distance)``, g the square for the Euclidean metric and the
     identity for the cosine. Only rows whose score could put them among the k best are measured, in float64.

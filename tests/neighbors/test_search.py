@@ -14,7 +14,7 @@ from sklearn_dl.neighbors.direct import nearest_directly
 from sklearn_dl.neighbors.float_scores import FloatScores
 from sklearn_dl.neighbors.integer_scores import IntegerScores
 from sklearn_dl.neighbors.kd_tree import KDTree
-from sklearn_dl.neighbors.kernels import COSINE, EUCLIDEAN
+from sklearn_dl.neighbors.kernels import EUCLIDEAN
 from sklearn_dl.neighbors.selection import smallest, without_self
 from sklearn_dl.neighbors.sparse_rows import nearest_sparse_rows
 

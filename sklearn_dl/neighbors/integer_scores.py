@@ -26,6 +26,8 @@ _LARGEST_SUM, _LARGEST_QUERY = 2.0**31 - 1, 2.0**17
 _FILLED = 0.95
 #: Rows may be larger than those of a sample by the one factor, and queries than these rows by the other.
 _ROOM_FOR_ROWS, _ROOM_FOR_QUERIES = 1.25, 4.0
+#: Rows of a sample larger than the median by this factor have no say in the unit.
+_OUTLIER = 8.0
 
 
 @dataclass
@@ -38,6 +40,7 @@ class _Queries:
     error: np.ndarray
     top: np.ndarray
     whole: bool
+    is_large: np.ndarray
 
 
 @dataclass
@@ -71,16 +74,15 @@ class IntegerScores:
             return cls(metric, np.zeros(X.shape[1]), LARGEST_INT16 - 1.0, LARGEST_INT16, False, for_large)
         if metric != EUCLIDEAN:
             return None
-        sample = _sample(X).astype(np.float64)
-        is_whole = np.array_equal(sample, np.rint(sample))
         with np.errstate(over="ignore", invalid="ignore"):
-            center = np.rint(sample.mean(axis=0)) if is_whole else sample.mean(axis=0)
-            norm, largest = (_ROOM_FOR_ROWS * size for size in _largest(sample, center))
-            query_norm, query_largest = _largest(queries, center)
+            sample = _without_outliers(_sample(X).astype(np.float64))
+            center = sample.mean(axis=0)
+            is_whole = np.array_equal(sample, np.rint(sample))
+            center = np.rint(center) if is_whole else center
+            norm = _ROOM_FOR_ROWS * _largest(sample, center)[0]
+            query_norm, query_largest = np.minimum(_largest(queries, center), _ROOM_FOR_QUERIES * norm)
         if not 1e-140 < norm < 1e140:
             return None
-        query_norm = min(query_norm, _ROOM_FOR_QUERIES * norm)
-        query_largest = min(query_largest, _ROOM_FOR_QUERIES * largest)
         scale = min(
             np.sqrt(_FILLED * _LARGEST_SUM / (norm * (norm + 2 * query_norm))),
             LARGEST_INT16 / max(norm, 2 * query_largest),
@@ -103,18 +105,17 @@ class IntegerScores:
                 self.metric, self.scale, panels, start, rows, first, block.tiles, block.exact, block.top,
                 floor, slack, distance, row,
             )  # fmt: skip
-        return n_measured + self._search_large(X, queries, block.size, distance, row)
+        return n_measured + self._search_large(X, queries, block.is_large, distance, row)
 
     def _search_large(
-        self, X: np.ndarray, queries: np.ndarray, size: np.ndarray, distance: np.ndarray, row: np.ndarray
+        self, X: np.ndarray, queries: np.ndarray, is_large: np.ndarray, distance: np.ndarray, row: np.ndarray
     ) -> int:
         """Search for the queries beyond 16 bits in the other way."""
-        large = np.flatnonzero(np.isinf(size))
-        if len(large) == 0:
+        if not is_large.any():
             return 0
-        found = np.full((len(large), distance.shape[1]), np.inf), np.full((len(large), row.shape[1]), len(X))
-        n_measured = self.for_large.search(X, queries[large], *found)
-        distance[large], row[large] = found
+        found = distance[is_large], row[is_large]
+        n_measured = self.for_large.search(X, queries[is_large], *found)
+        distance[is_large], row[is_large] = found
         return n_measured
 
     def _read(self, queries: np.ndarray) -> _Queries:
@@ -125,15 +126,14 @@ class IntegerScores:
         exact = np.empty(queries.shape) if is_cosine else queries.astype(np.float64, copy=False)
         size, error = np.empty(n_queries), np.empty(n_queries)
         round_queries(self.metric, queries, self.center, self.scale, tiles, exact, size, error)
-        if is_cosine:
-            top = np.full(n_queries, self.scale**2)
-        else:
-            top = size**2 / 4
-            reach = self.limit + np.sqrt(n_features) / 2
-            too_large = reach * (reach + size + error) > _LARGEST_SUM
-            size[too_large | (size > _LARGEST_QUERY)] = np.inf
+        reach = self.limit + np.sqrt(n_features) / 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_large = ~((reach * (reach + size + error) <= _LARGEST_SUM) & (size <= _LARGEST_QUERY))
+        is_large &= not is_cosine
+        size[is_large] = error[is_large] = 0
+        top = np.full(n_queries, self.scale**2) if is_cosine else size**2 / 4
         whole = self.whole and all_whole(queries)
-        return _Queries(exact, tiles.reshape(n_tiles, TILE_QUERIES, -1, 2), size, error, top, whole)
+        return _Queries(exact, tiles.reshape(n_tiles, TILE_QUERIES, -1, 2), size, error, top, whole, is_large)
 
     def _round(self, X: np.ndarray, panels: np.ndarray, start: np.ndarray) -> tuple[float, float, bool]:
         """Fill the panels; largest norm, largest norm of what rounding takes off, whether all are whole."""
@@ -146,18 +146,16 @@ class IntegerScores:
         It holds what rounding takes off in 16 bits; half a unit where the score starts; and in float64, where
         numbers stay below 2**34, less than 1e-5 a feature.
         """
-        usable = np.isfinite(block.size)
-        size = np.where(usable, block.size, 0)
-        slack = error * (size + block.error) + largest * block.error + 1 + 1e-5 * block.exact.shape[1]
-        exact = whole and block.whole
-        return np.where(usable, 0.0 if exact else slack, -np.inf)  # nothing is measured for large queries
+        if whole and block.whole:
+            return np.zeros(len(block.size))
+        return error * (block.size + block.error) + largest * block.error + 1 + 1e-5 * block.exact.shape[1]
 
     def _floor(self, X: np.ndarray, block: _Queries, k: int) -> np.ndarray:
         """Take the score of the k-th best of a sample, which k of all rows reach, as the least of use.
 
         Without it, rows sorted so that ever nearer ones follow would all be measured.
         """
-        floor = np.full(len(block.top), -np.inf)
+        floor = np.where(block.is_large, np.inf, -np.inf)  # rows are not measured for large queries
         sample = _sample(X)
         if len(X) <= 4 * len(sample) or k > len(sample):
             return floor
@@ -170,13 +168,19 @@ class IntegerScores:
             scores = np.empty((part.stop - part.start, start.size), dtype=np.int32)
             score_all(panels, start, tiles, scores)
             best = np.partition(scores, start.size - k, axis=1)[:, -k]
-            floor[part] = best - slack[part] - 0.25
+            floor[part] = np.maximum(floor[part], best - slack[part] - 0.25)
         return floor
 
 
 def _sample(X: np.ndarray) -> np.ndarray:
     n_sampled = min(_ROWS_PER_SAMPLE, max(128, _VALUES_PER_SAMPLE // X.shape[1]))
     return np.ascontiguousarray(X[:: -(-len(X) // n_sampled)])
+
+
+def _without_outliers(X: np.ndarray) -> np.ndarray:
+    shifted = X - X.mean(axis=0)
+    norm = np.sqrt(np.einsum("ij,ij->i", shifted, shifted))
+    return X[~(norm > _OUTLIER * np.median(norm))]
 
 
 def _largest(X: np.ndarray, center: np.ndarray) -> tuple[float, float]:

@@ -75,7 +75,7 @@ class IntegerScores:
         if metric != EUCLIDEAN:
             return None
         with np.errstate(over="ignore", invalid="ignore"):
-            sample = _without_outliers(_sample(X).astype(np.float64))
+            sample = _without_outliers(_sample(X).astype(np.float64, copy=False))
             center = sample.mean(axis=0)
             is_whole = np.array_equal(sample, np.rint(sample))
             center = np.rint(center) if is_whole else center
@@ -180,7 +180,8 @@ def _sample(X: np.ndarray) -> np.ndarray:
 def _without_outliers(X: np.ndarray) -> np.ndarray:
     shifted = X - X.mean(axis=0)
     norm = np.sqrt(np.einsum("ij,ij->i", shifted, shifted))
-    return X[~(norm > _OUTLIER * np.median(norm))]
+    is_outlier = norm > _OUTLIER * np.median(norm)
+    return X[~is_outlier] if is_outlier.any() else X
 
 
 def _largest(X: np.ndarray, center: np.ndarray) -> tuple[float, float]:

@@ -105,7 +105,7 @@ def score_all(panels, start, tiles, out):
 
 @njit(nogil=True, cache=True)
 def _threshold(metric, scale, top, floor, slack, distance):
-    """Score at or below which no row can be nearer than `distance`; that of no row if none is to be measured."""
+    """Score at or below which no row can be nearer than `distance`; for an infinite floor, that of no row."""
     if floor == np.inf:
         return np.int32(ALWAYS)
     score = top - (scale * scale * distance if metric == COSINE else (scale * distance) ** 2)

@@ -214,7 +214,7 @@ def test_a_tree_built_in_several_threads_is_the_same():
 
 def test_a_search_of_wide_rows_takes_a_fraction_of_their_memory():
     X = np.random.default_rng(0).standard_normal((5000, 784))
-    nearest_rows(X[:300], X[:40], 5, "euclidean", 1)  # compiles
+    nearest_rows(X[:300], X[:300], 5, "euclidean", 1)  # compiles
     tracemalloc.start()
     nearest_rows(X, X[:300], 5, "euclidean", 1)
     _, peak = tracemalloc.get_traced_memory()

@@ -1,4 +1,7 @@
-"""Compiled loops around integer scores: rounding rows to 16 bits, and the scan for the k best."""
+"""Compiled loops around integer scores: rounding rows to 16 bits, and the scan for the k best.
+
+Arrays are assigned to by element: the check of shapes in other assignments takes seconds to compile.
+"""
 
 import numpy as np
 from numba import njit
@@ -81,7 +84,8 @@ def round_queries(metric, queries, center, scale, tiles, exact, size, error):
         if metric == COSINE:
             norm = row_norm(queries[r])
             unit = scale / norm if norm > 0.0 else 0.0
-            exact[r] = queries[r] / (norm if norm > 0.0 else 1.0)
+            for j in range(queries.shape[1]):
+                exact[r, j] = queries[r, j] / norm if norm > 0.0 else 0.0
         square, square_error = _round(queries[r], center, unit, tiles[divmod(r, TILE_QUERIES)])
         size[r], error[r] = np.sqrt(square), np.sqrt(square_error)
         for j in range(queries.shape[1]):
@@ -100,7 +104,8 @@ def score_all(panels, start, tiles, out):
             scores[:] = NEVER
             score_tile(panels[panel], start[panel], tiles[tile], threshold, scores)
             for r in range(min(TILE_QUERIES, out.shape[0] - first)):
-                out[first + r, panel * TILE_ROWS : (panel + 1) * TILE_ROWS] = scores[r]
+                for lane in range(TILE_ROWS):
+                    out[first + r, panel * TILE_ROWS + lane] = scores[r, lane]
 
 
 @njit(nogil=True, cache=True)

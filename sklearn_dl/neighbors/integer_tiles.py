@@ -8,7 +8,7 @@ others, where products at even places are added to those at odd places.
 from functools import reduce
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
@@ -21,8 +21,7 @@ _PAIRS = ir.VectorType(_INT16, 2 * TILE_ROWS)
 _ALL_PRODUCTS = ir.VectorType(_INT32, 2 * TILE_ROWS)
 
 
-@intrinsic
-def score_tile(typing_context, rows, start, queries, threshold, scores):
+def _score_tile(typing_context, rows, start, queries, threshold, scores):
     """Queries with a score ``start + rows . query`` above their threshold, as bits; all scores if any.
 
     Sums wrap around at :math:`2^{31}`, so each score has to be below it, and its terms need not.
@@ -59,6 +58,9 @@ def score_tile(typing_context, rows, start, queries, threshold, scores):
         return _store_if_any_above(builder, sums, pointers[3], pointers[4])
 
     return signature, codegen
+
+
+score_tile: Any = intrinsic(_score_tile)
 
 
 def _sums_of_products(builder: Any, pointers: list, n_pairs: Any, queries: range) -> list:

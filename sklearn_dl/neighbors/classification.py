@@ -51,6 +51,9 @@ class KNeighborsClassifier(ClassifierMixin, NeighborsModel):
         "outputs_2d_": ("bool", "Whether y had several columns."),
     }
 
+    #: Asked for by code that works with any of scikit-learn's estimators of neighbours; no parameter.
+    radius: ClassVar[None] = None
+
     classes_: Any
     outputs_2d_: bool
 
@@ -156,6 +159,11 @@ class KNeighborsClassifier(ClassifierMixin, NeighborsModel):
         accuracy : float
         """
         return accuracy_score(on_host(y), on_host(self.predict(X)), sample_weight=on_host(sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _classes_of_outputs(self) -> list[np.ndarray]:
         return self.classes_ if self.outputs_2d_ else [self.classes_]

@@ -93,14 +93,25 @@ def exact_distance(metric, x, query):
 
 
 @njit(nogil=True, cache=True, fastmath=REORDERED)
+def all_whole(X):
+    """Whether X holds whole numbers only."""
+    for i in range(X.shape[0]):
+        fraction = 0.0
+        for j in range(X.shape[1]):
+            fraction += abs(X[i, j] - np.rint(X[i, j]))
+        if fraction > 0.0:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, fastmath=REORDERED)
 def prepare_rows(metric, X, center, scale, out):
     """Write ``(X - center) * scale`` to `out` in float32, with -|row|^2 / 2 as last column if Euclidean.
 
-    Returns the largest norm of a row, in the metric, and whether all that was written are integers.
+    Returns the largest norm of a row, in the metric.
     """
     n_features = X.shape[1]
     largest = 0.0
-    integral = True
     for i in range(X.shape[0]):
         norm = 0.0
         unit = scale
@@ -111,7 +122,6 @@ def prepare_rows(metric, X, center, scale, out):
         for j in range(n_features):
             value = np.float32((np.float64(X[i, j]) - center[j]) * unit)
             out[i, j] = value
-            integral &= value == np.rint(value)
             if metric == EUCLIDEAN:
                 total += np.float64(value) * np.float64(value)
             elif metric == MANHATTAN:
@@ -124,7 +134,7 @@ def prepare_rows(metric, X, center, scale, out):
             out[i, n_features] = np.float32(-0.5 * total)
             total = np.sqrt(total)
         largest = max(largest, total)
-    return largest, integral
+    return largest
 
 
 @njit(nogil=True, cache=True, fastmath=REORDERED)

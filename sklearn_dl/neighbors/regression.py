@@ -1,7 +1,7 @@
 """Regression by the mean of the nearest neighbours."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -34,6 +34,9 @@ class KNeighborsRegressor(RegressorMixin, NeighborsModel):
         doc="Weight of a neighbour in the mean: the same for all, the inverse of its distance, or what a "
         "callable makes of the distances, an array of shape (n_queries, n_neighbors).",
     )
+
+    #: Asked for by code that works with any of scikit-learn's estimators of neighbours; no parameter.
+    radius: ClassVar[None] = None
 
     def fit(self, X: Any, y: Any) -> Self:
         """Keep the rows and their values.

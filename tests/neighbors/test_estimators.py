@@ -76,6 +76,22 @@ def test_float32_targets_stay_float32(rows):
     assert KNeighborsRegressor().fit(X, X[:, 0]).predict(queries).dtype == np.float32
 
 
+@pytest.mark.parametrize("name", ["KNeighborsClassifier", "KNeighborsRegressor"])
+def test_the_number_of_neighbors_may_come_later_and_other_attributes_are_scikit_learns(rows, name):
+    from sklearn_dl import neighbors
+
+    X, queries = rows
+    peer, model = (
+        getattr(module, name)(n_neighbors=None).fit(X, np.arange(len(X)) % 3)
+        for module in (sklearn.neighbors, neighbors)
+    )
+    assert model.radius is peer.radius is None
+    assert model.__sklearn_tags__() == peer.__sklearn_tags__()
+    np.testing.assert_array_equal(model.kneighbors(queries, 4)[1], peer.kneighbors(queries, 4)[1])
+    with pytest.raises(TypeError, match="n_neighbors must be an int; got None"):
+        model.predict(X)
+
+
 def test_equal_votes_go_to_the_first_class():
     model = KNeighborsClassifier(4).fit([[0.0], [1.0], [2.0], [3.0]], ["b", "a", "a", "b"])
     assert model.predict([[3.0]]).tolist() == ["a"]

@@ -11,7 +11,10 @@ from scipy.spatial.distance import cdist
 from sklearn_dl.neighbors import NearestNeighbors
 from sklearn_dl.neighbors.brute_force import _first_copies, nearest_rows
 from sklearn_dl.neighbors.direct import nearest_directly
+from sklearn_dl.neighbors.float_scores import FloatScores
+from sklearn_dl.neighbors.integer_scores import IntegerScores
 from sklearn_dl.neighbors.kd_tree import KDTree
+from sklearn_dl.neighbors.kernels import EUCLIDEAN
 from sklearn_dl.neighbors.selection import smallest, without_self
 from sklearn_dl.neighbors.sparse_rows import nearest_sparse_rows
 
@@ -84,14 +87,16 @@ def test_ties_on_integer_grids_go_to_the_lower_row(metric, n_features):
         np.testing.assert_array_equal(distance, expected)
 
 
-def test_whole_numbers_need_hardly_any_measured_distance():
-    from sklearn_dl.neighbors import brute_force
+def chosen_scores(kind, X, queries, metric):
+    floats = FloatScores.choose(X, metric)
+    return floats if kind is FloatScores else IntegerScores.choose(X, queries, floats)
 
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 3, size=(20_000, 20)).astype(np.float64)
-    frame = brute_force._choose_frame(X, brute_force.EUCLIDEAN)
+
+@pytest.mark.parametrize("kind", [FloatScores, IntegerScores])
+def test_whole_numbers_need_hardly_any_measured_distance(kind):
+    X = np.random.default_rng(0).integers(0, 3, size=(20_000, 20)).astype(np.float64)
     distance, row = np.full((50, 5), np.inf), np.full((50, 5), len(X))
-    n_measured = brute_force._search(frame, X, X[:50], distance, row)
+    n_measured = chosen_scores(kind, X, X[:50], EUCLIDEAN).search(X, X[:50], distance, row)
     assert n_measured < 50 * 200
 
 
@@ -209,7 +214,7 @@ def test_a_tree_built_in_several_threads_is_the_same():
 
 def test_a_search_of_wide_rows_takes_a_fraction_of_their_memory():
     X = np.random.default_rng(0).standard_normal((5000, 784))
-    nearest_rows(X[:300], X[:40], 5, "euclidean", 1)  # compiles
+    nearest_rows(X[:300], X[:300], 5, "euclidean", 1)  # compiles
     tracemalloc.start()
     nearest_rows(X, X[:300], 5, "euclidean", 1)
     _, peak = tracemalloc.get_traced_memory()

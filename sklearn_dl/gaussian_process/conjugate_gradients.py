@@ -68,7 +68,10 @@ def conjugate_gradients(
     while len(going) and len(steps) < max_iter:
         d, r = direction[:, going], residual[:, going]
         Ad = product(d)
-        step = rho[going] / (d * Ad).sum(0)
+        curvature = (d * Ad).sum(0)
+        if not bool((curvature > 0).all()):  # A is not positive definite to the precision of its products
+            break
+        step = rho[going] / curvature
         x[:, going] += step * d
         r = r - step * Ad
         z = precondition(r)

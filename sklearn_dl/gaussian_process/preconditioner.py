@@ -45,13 +45,19 @@ class Preconditioner:
         self.noise = noise
         self.F = _pivoted_cholesky(signal, X, noise, theta, size)
         inner = (self.F / noise) @ self.F.T
-        self._L = cholesky(inner + identity_like(inner))
+        L = cholesky(inner + identity_like(inner))
+        if L is None:
+            raise np.linalg.LinAlgError(
+                f"The preconditioner is singular to machine precision: noise of {float(noise.min()):.1e} is too "
+                "little beside the covariance. Raise alpha or the lower bound of the kernel's noise_level."
+            )
+        self._L = L
 
     def solve(self, V: Array) -> Array:
         """P^-1 V by the identity of Woodbury, for V of shape (n_samples, n_columns)."""
         scaled = V / self.noise[:, None]
         whitened = solve_lower(self._L, self.F @ scaled)
-        back = self.F.T @ (solve_upper(self._L, whitened))
+        back = self.F.T @ solve_upper(self._L, whitened)
         return scaled - back / self.noise[:, None]
 
     def log_determinant(self) -> float:

@@ -84,6 +84,10 @@ class VariationalBound:
         """Condition the inducing points Z on the rows; None where that fails to machine precision."""
         return self._condition(theta, Z, self.signal.variances(self.X, theta))
 
+    def at(self, posterior: SparsePosterior, theta: np.ndarray) -> float:
+        """Bound of a posterior that is conditioned on these rows at theta."""
+        return self._bound(posterior, self.signal.variances(self.X, theta))
+
     def value(self, theta: np.ndarray, Z: Array) -> float:
         """Bound, summed over targets; -inf where it cannot be computed."""
         variances = self.signal.variances(self.X, theta)

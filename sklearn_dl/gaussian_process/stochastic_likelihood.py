@@ -1,10 +1,10 @@
 """Marginal likelihood without the matrix: solutions by conjugate gradients, traces by random vectors."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_dl._base.arrays import Array, move_like, namespace, to_host
+from sklearn_dl._base.arrays import Array, move_like, namespace
 from sklearn_dl.gaussian_process.conjugate_gradients import Solution, conjugate_gradients
 from sklearn_dl.gaussian_process.preconditioner import Preconditioner
 from sklearn_dl.gaussian_process.signal import SignalCovariance
@@ -35,10 +35,9 @@ class Estimate(NamedTuple):
 
     theta: np.ndarray
     value: float
-    gradient: np.ndarray | None
+    gradient: Any
     dual: Array  # (n_samples, n_targets)
     n_iter: int
-    residual: float  # the largest, relative
 
 
 class StochasticLikelihood:
@@ -78,6 +77,7 @@ class StochasticLikelihood:
         self.signal, self.X, self.y, self.noise = signal, X, y, noise
         self.n_probes, self.preconditioner_size = n_probes, preconditioner_size
         self.tol, self.max_iter, self.seed = tol, max_iter, seed
+        self._known: list[Estimate] = []  # the last point of a search need not be solved for again
 
     def system(self, theta: np.ndarray) -> System:
         """The linear system at theta."""
@@ -85,8 +85,22 @@ class StochasticLikelihood:
         preconditioner = Preconditioner(self.signal, self.X, noise, theta, self.preconditioner_size)
         return System(self.signal, self.X, theta, noise, preconditioner)
 
-    def evaluate(self, theta: np.ndarray, *, eval_gradient: bool) -> Estimate:
-        """Estimate the log-likelihood, summed over targets, and its gradient by theta."""
+    def value(self, theta: np.ndarray) -> float:
+        """Log-likelihood, summed over targets."""
+        return self.estimate(theta).value
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log-likelihood and its derivative by theta."""
+        estimate = self._evaluate(theta, eval_gradient=True)
+        self._known.append(estimate)
+        return estimate.value, estimate.gradient
+
+    def estimate(self, theta: np.ndarray) -> Estimate:
+        """Log-likelihood and dual coefficients, from an earlier evaluation at the same point if there is one."""
+        known = (estimate for estimate in self._known if np.array_equal(estimate.theta, theta))
+        return next(known, None) or self._evaluate(theta, eval_gradient=False)
+
+    def _evaluate(self, theta: np.ndarray, *, eval_gradient: bool) -> Estimate:
         system = self.system(theta)
         probes, preconditioned = self._probes(system.preconditioner)
         b = namespace(self.y).concatenate([self.y, probes], 1)
@@ -99,9 +113,7 @@ class StochasticLikelihood:
         fit = float((self.y * dual).sum())
         value = -0.5 * (fit + n_targets * (volume + n_samples * np.log(2 * np.pi)))
         gradient = self._gradient(theta, dual, solved, preconditioned) if eval_gradient else None
-        return Estimate(
-            theta, value, gradient, dual, solution.n_iter, float(solution.residual[:n_targets].max())
-        )
+        return Estimate(theta, value, gradient, dual, solution.n_iter)
 
     def _probes(self, preconditioner: Preconditioner) -> tuple[Array, Array]:
         """Vectors z with P^-1/2 z uniform on a sphere of squared radius n_samples, and P^-1 z."""

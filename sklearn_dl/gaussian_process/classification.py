@@ -29,8 +29,8 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, Lap
 
     Notes
     -----
-    A fit takes one Cholesky factorisation for each Newton step of each evaluation of the likelihood, and memory
-    for two matrices of :math:`n^2` numbers for each thread that searches, whatever the number of
+    A fit takes one Cholesky factorisation for each Newton step of each evaluation of the likelihood, and
+    memory for two matrices of :math:`n^2` numbers for each thread that searches, whatever the number of
     hyper-parameters. Newton's steps are halved where the posterior would fall, and start from the mode of the
     hyper-parameters before. Random starts are uniform in theta, as in :class:`GaussianProcessRegressor`.
 
@@ -52,8 +52,8 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, Lap
 
     multi_class: Literal["one_vs_rest", "one_vs_one"] = param(
         default="one_vs_rest",
-        doc="How more than two classes are told apart: by a classifier of each against all others, or of each "
-        "pair, which is fitted to fewer rows and gives no probabilities.",
+        doc="How more than two classes are told apart: by a classifier of each against all others, or of "
+        "each pair, which is fitted to fewer rows and gives no probabilities.",
     )
     n_jobs: int | None = param(
         default=None,
@@ -100,8 +100,8 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, Lap
         Raises
         ------
         ValueError
-            If a parameter is out of its range, the kernel is a CompoundKernel, X holds NaN or infinity, y holds
-            one class alone or no classes, or their numbers of rows differ.
+            If a parameter is out of its range, the kernel is a CompoundKernel, X holds NaN or infinity, y
+            holds one class alone or no classes, or their numbers of rows differ.
         LinAlgError
             If the covariance is not positive definite.
         """
@@ -109,8 +109,8 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, Lap
         name = type(self).__name__
         if isinstance(self.kernel, CompoundKernel):
             raise ValueError(
-                f"{name}: kernel cannot be a CompoundKernel, which has several values for a pair of rows. Give "
-                "the kernel of one classifier; all of them start from it."
+                f"{name}: kernel cannot be a CompoundKernel, which has several values for a pair of rows. "
+                "Give the kernel of one classifier; all of them start from it."
             )
         X, y = self._read_rows(X, reset=True), read_class_labels(y, name)
         if y.ndim != 1:
@@ -158,8 +158,8 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, Lap
         Returns
         -------
         probability : ndarray or tensor of shape (n_samples, n_classes)
-            Columns in the order of `classes_`. Those of the classifiers of one class against the rest, made to
-            add up to 1, where there are more than two.
+            Columns in the order of `classes_`. Where there are more than two, those of the classifiers of
+            one class against the rest, made to add up to 1.
 
         Raises
         ------

@@ -22,8 +22,8 @@ class LaplaceParameters(Estimator):
 
     kernel: Kernel | None = param(
         default=None,
-        doc="Covariance of the latent function, whose values are where the search for hyper-parameters starts. "
-        'None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed").',
+        doc="Covariance of the latent function, whose values are where the search for hyper-parameters "
+        'starts. None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed").',
         kw_only=False,
     )
     optimizer: Literal["fmin_l_bfgs_b"] | Callable | None = param(
@@ -42,8 +42,8 @@ class LaplaceParameters(Estimator):
     )
     warm_start: bool = param(
         default=False,
-        doc="Changes nothing: within a fit every search for the posterior mode starts from the last one found. "
-        "scikit-learn does so if True.",
+        doc="Changes nothing: within a fit every search for the posterior mode starts from the last one "
+        "found, as scikit-learn's do if True.",
     )
     copy_X_train: bool = param(  # noqa: N815
         default=True, doc="Whether a copy of the training rows is kept; else a reference, where it will do."
@@ -110,8 +110,8 @@ class _BinaryLaplaceClassifier(ClassifierMixin, LaplaceParameters):
         mode = likelihood.mode(self.kernel_.theta, clean=True)
         if mode is None:
             raise np.linalg.LinAlgError(
-                f"GaussianProcessClassifier: the kernel, {self.kernel_}, gives a covariance that is not positive "
-                "definite. Choose a kernel that is one for these rows, or add a WhiteKernel."
+                f"GaussianProcessClassifier: the kernel, {self.kernel_}, gives a covariance that is not "
+                "positive definite. Choose a kernel that is one for these rows, or add a WhiteKernel."
             )
         self.dual_, self.pi_, self.W_sr_ = mode.dual, mode.probability, mode.root
         self.L_, self.log_marginal_likelihood_value_ = mode.L, mode.log_likelihood

@@ -12,8 +12,8 @@ from sklearn_dl.gaussian_process.pairs import row_slices
 _GAIN = 1e-10  # of the log-posterior, below which Newton's step was the last: it converges quadratically
 _HALVINGS = 30
 
-# The logistic function as a sum of error functions, 1/2 sum_i c_i (1 + erf(l_i x)): least squares at 0, 0.6, 2,
-# 3.5, 4.5 and infinity, to the digits that scikit-learn keeps, so that the probabilities are the same.
+# The logistic function as a sum of error functions, 1/2 sum_i c_i (1 + erf(l_i x)): least squares at 0, 0.6,
+# 2, 3.5, 4.5 and infinity, to the digits that scikit-learn keeps, so that the probabilities are the same.
 _SLOPES = np.array([0.41, 0.4, 0.37, 0.44, 0.39])[:, None]
 _SHARES = np.array([-1854.8214151, 3516.89893646, 221.29346712, 128.12323805, -2010.49422654])
 
@@ -33,8 +33,8 @@ class LaplaceLikelihood:
     """Marginal likelihood of labels, by Laplace's approximation.
 
     Holds two n x n buffers, of which the upper triangles are used: the covariance, and Newton's matrix, its
-    factor and its inverse one after the other. Every search for the mode starts from the last one found, which
-    is near as long as the hyper-parameters are. One instance serves one thread.
+    factor and its inverse one after the other. Every search for the mode starts from the last one found,
+    which is near as long as the hyper-parameters are. One instance serves one thread.
 
     Parameters
     ----------

@@ -130,6 +130,18 @@ def test_mode_is_stationary_at_extreme_hyper_parameters_wherever_the_search_star
         np.testing.assert_allclose(mode.dual, y - expit(K @ mode.dual), atol=2e-5)
 
 
+def test_a_search_that_starts_at_the_mode_of_other_hyper_parameters_ends_at_the_same_mode():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 1)), rng.integers(2, size=40)
+    kernel = compile_covariance(ConstantKernel() * RBF())
+    warm = LaplaceLikelihood(kernel, X, y, 100, np.zeros(40))
+    for theta in rng.uniform(
+        [-5, -6], [14, 4], size=(200, 2)
+    ):  # full steps overshoot from some
+        cold = LaplaceLikelihood(kernel, X, y, 100, np.zeros(40))
+        assert warm.value(theta) == pytest.approx(cold.value(theta), abs=1e-6)
+
+
 def test_probabilities_are_means_of_the_logistic_function():
     for mean, variance in ((0.0, 1.0), (1.5, 0.3), (-2.0, 4.0), (3.0, 0.0)):
         expected = expit(mean)
@@ -198,7 +210,7 @@ def test_a_covariance_that_is_not_positive_definite_is_refused_and_leaves_the_la
     X, y = rows
     model = ours(RBF(), X, y)
     before = model.predict_proba(X)
-    with pytest.raises(np.linalg.LinAlgError, match="not positive definite.*WhiteKernel"):
+    with pytest.raises(np.linalg.LinAlgError, match=r"not positive definite.*WhiteKernel"):
         model.set_params(kernel=Negative()).fit(X, y)
     np.testing.assert_array_equal(model.set_params(kernel=RBF()).predict_proba(X), before)
 

@@ -27,7 +27,7 @@ class ExactInference(Inference):
     """
 
     @staticmethod
-    def default_kernel() -> Kernel:
+    def default_kernel(X: Any) -> Kernel:
         """Kernel of a regressor without one."""
         return ConstantKernel() * RBF()
 

@@ -44,7 +44,7 @@ class Inference(ABC):
 
     @staticmethod
     @abstractmethod
-    def default_kernel() -> Kernel:
+    def default_kernel(X: Array) -> Kernel:
         """Kernel of a regressor without one."""
 
     def fit(self) -> None:
@@ -150,9 +150,13 @@ class MatrixFreeInference(Inference):
         self.theta = model.kernel_.theta
 
     @staticmethod
-    def default_kernel() -> Kernel:
-        """Kernel of a regressor without one, with a noise that is searched."""
-        return ConstantKernel() * RBF() + WhiteKernel()
+    def default_kernel(X: Any) -> Kernel:
+        """Kernel of a regressor without one: the scale of the rows, and a noise, to be searched from.
+
+        A search with noise that starts where no two rows are related ends in noise alone.
+        """
+        spread = float(np.clip(to_host(X).std(axis=0), 1e-4, 1e4).max()) * X.shape[1] ** 0.5
+        return ConstantKernel() * RBF(min(spread, 1e5)) + WhiteKernel(0.1)
 
     def here(self, array: np.ndarray) -> Array:
         """An array of the regressor as one of the kind and device at work."""

@@ -32,12 +32,12 @@ class LargeDataParameters(Estimator):
         "optimizer then gets them after theta, row by row.",
     )
     preconditioner_size: PositiveInt = param(
-        default=300,
+        default=500,
         doc='Largest rank of the preconditioner of "cg". Larger takes fewer iterations, and memory and time '
         "for n_samples times this many numbers.",
     )
     cg_tol: PositiveFloat = param(
-        default=1e-3,
+        default=1e-4,
         doc='Norm of the residual over that of the targets at which "cg" stops. Smaller is closer to the '
         "exact process.",
     )

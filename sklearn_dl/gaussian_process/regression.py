@@ -72,7 +72,8 @@ class GaussianProcessRegressor(
         default=None,
         doc="Covariance function, whose values are where the search for hyper-parameters starts. "
         'None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed") before ``fit`` and '
-        "ConstantKernel() * RBF() in it.",
+        "ConstantKernel() * RBF() in it; for inference by other than the matrix ConstantKernel() * RBF(spread of the "
+        "rows) + WhiteKernel(0.1).",
         kw_only=False,
     )
     alpha: NonNegativeFloat | np.ndarray = param(
@@ -163,10 +164,8 @@ class GaussianProcessRegressor(
             If the covariance is not positive definite with the largest jitter.
         """
         self._check_params()
-        inference = _INFERENCES[self.inference]
-        kernel = inference.default_kernel() if self.kernel is None else clone(self.kernel)
-        in_kind = self.inference != "exact"
-        X, y = self._read_rows(X, kernel, reset=True, in_kind=in_kind), self._read_targets(y)
+        in_kind, kernel = self.inference != "exact", self.kernel
+        X, y = self._read_rows(X, kernel or RBF(), reset=True, in_kind=in_kind), self._read_targets(y)
         self._require_a_target_each(X, y)
         if self.n_targets is not None and y.reshape(len(y), -1).shape[1] != self.n_targets:
             raise ValueError(
@@ -174,6 +173,7 @@ class GaussianProcessRegressor(
                 f"Got {y.reshape(len(y), -1).shape[1]} != {self.n_targets}."
             )
         noise = self._read_noise(sample_noise, len(y), self.alpha)
+        kernel = _INFERENCES[self.inference].default_kernel(X) if kernel is None else clone(kernel)
         earlier = getattr(self, "kernel_", None) if self.warm_start else None
         if earlier is not None and earlier.n_dims == kernel.n_dims:
             kernel.theta = np.clip(earlier.theta, kernel.bounds[:, 0], kernel.bounds[:, 1])
@@ -218,7 +218,7 @@ class GaussianProcessRegressor(
         """
         if return_std and return_cov:
             raise RuntimeError("At most one of return_std or return_cov can be requested.")
-        if hasattr(self, "kernel_"):
+        if hasattr(self, "kernel_") or hasattr(self, "X_train_"):
             rows = self._read_rows(X, self.kernel_, reset=False, in_kind=self._inference_of_fit != "exact")
             mean, variance = self._inference(like=rows).predict(
                 rows, variance=return_std, covariance=return_cov

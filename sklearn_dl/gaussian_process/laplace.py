@@ -7,6 +7,7 @@ from scipy.linalg import blas, lapack
 from scipy.special import erf, expit
 
 from sklearn_dl.gaussian_process.covariance import Covariance
+from sklearn_dl.gaussian_process.likelihood import invert
 from sklearn_dl.gaussian_process.pairs import row_slices
 
 _GAIN = 1e-10  # of the log-posterior, below which Newton's step was the last: it converges quadratically
@@ -98,7 +99,7 @@ class LaplaceLikelihood:
         mode = self.mode(theta)
         if mode is None:
             return -np.inf, np.zeros(len(theta))
-        lapack.dpotri(mode.L, lower=1, overwrite_c=1)  # the inverse of B, in the buffer
+        invert(mode.L)  # the inverse of B, in the buffer
         # Line 9, by W^(1/2) (K^-1 + W)^-1 W^(1/2) = I - B^-1: how the mode moves the determinant.
         by_mode = -0.5 * (1 - self._buffer.diagonal()) * (1 - 2 * mode.probability)
         solved = _times(self._buffer, mode.root * self._times_covariance(by_mode))

@@ -52,8 +52,8 @@ def conjugate_gradients(
 
     References
     ----------
-    Hestenes, Stiefel (1952), Methods of conjugate gradients for solving linear systems. Gardner et al. (2018),
-    GPyTorch, algorithm 2.
+    Hestenes, Stiefel (1952), Methods of conjugate gradients for solving linear systems. Gardner et al.
+    (2018), GPyTorch, algorithm 2.
     """
     xp = namespace(b)
     x, residual = xp.zeros_like(b), b + 0.0

@@ -23,7 +23,8 @@ class ConjugateGradientInference(MatrixFreeInference):
 
     References
     ----------
-    Wang, Pleiss, Gardner, Tyree, Weinberger, Wilson (2019), Exact Gaussian processes on a million data points.
+    Wang, Pleiss, Gardner, Tyree, Weinberger, Wilson (2019), Exact Gaussian processes on a million data
+    points.
     """
 
     @cached_property
@@ -85,7 +86,7 @@ class ConjugateGradientInference(MatrixFreeInference):
             model.variance_factor_ = to_host(_variance_factor(self._system))
 
     def _refined(self, dual: Array) -> tuple[Array, int, np.ndarray]:
-        """Solve once more for what is left, where the true residual is above the one that was carried along."""
+        """Solve once more for what is left, where the true residual is above the recursive one."""
         y, tol = self._stochastic.y, self.model.cg_tol
         size = np.maximum(to_host((y * y).sum(0)) ** 0.5, np.finfo(np.float64).tiny)
         left = y - self._system.product(dual)
@@ -99,8 +100,8 @@ class ConjugateGradientInference(MatrixFreeInference):
     def _warn(self, what: str, residual: float, n_iter: int) -> None:
         tol = self.model.cg_tol
         warnings.warn(
-            f"{type(self.model).__name__}: conjugate gradients for {what} stopped after {n_iter} iterations at a "
-            f"relative residual of {residual:.1e}, above cg_tol={tol:.1e}. Raise preconditioner_size, "
+            f"{type(self.model).__name__}: conjugate gradients for {what} stopped after {n_iter} iterations "
+            f"at a relative residual of {residual:.1e}, above cg_tol={tol:.1e}. Raise preconditioner_size, "
             "cg_max_iter or the noise, or ask for less by cg_tol.",
             ConvergenceWarning,
             stacklevel=5,
@@ -115,7 +116,7 @@ class ConjugateGradientInference(MatrixFreeInference):
         return self._stochastic.system(self.theta)
 
     def rows_at_a_time(self, n_centres: int) -> int:
-        """Rows of a block to predict for: more than elsewhere, as all solves of a block share their products."""
+        """Rows of a block to predict for: many, as all solves of a block share their products."""
         return max(32, (1 << 23) // n_centres)
 
     def explained_variance(self, cross: Array) -> Array:

@@ -33,7 +33,7 @@ class ExactInference(Inference):
 
     def fit(self) -> None:
         """Choose the hyper-parameters and condition on the rows, in one matrix."""
-        self._likelihood = self.likelihood()
+        self._whole = self.likelihood()
         super().fit()
 
     def likelihood(self) -> MarginalLikelihood:
@@ -45,7 +45,7 @@ class ExactInference(Inference):
     def search(self) -> None:
         """Give kernel_ the hyper-parameters of greatest likelihood."""
         model, priors = self.model, log_priors(self.model)
-        spare = [self._likelihood]
+        spare = [self._whole]
 
         def make() -> Objective:
             return negative_log_posterior(spare.pop() if spare else self.likelihood(), priors)
@@ -55,7 +55,7 @@ class ExactInference(Inference):
 
     def condition(self) -> None:
         """Factor the covariance at the hyper-parameters of kernel_."""
-        self._factor(self._likelihood)
+        self._factor(self._whole)
 
     def _factor(self, likelihood: MarginalLikelihood) -> None:
         model = self.model
@@ -63,8 +63,8 @@ class ExactInference(Inference):
         name = type(model).__name__
         if factor is None:
             raise np.linalg.LinAlgError(
-                f"The kernel, {model.kernel_}, is not returning a positive definite matrix, even with a jitter "
-                "of 1e-3 of its mean diagonal. Try gradually increasing the 'alpha' parameter of your "
+                f"The kernel, {model.kernel_}, is not returning a positive definite matrix, even with a "
+                "jitter of 1e-3 of its mean diagonal. Try gradually increasing the 'alpha' parameter of your "
                 f"{name} estimator."
             )
         if factor.jitter > 0:

@@ -16,7 +16,7 @@ from sklearn_dl.gaussian_process.hyperparameters import (
 from sklearn_dl.gaussian_process.posterior import clip_variance
 from sklearn_dl.gaussian_process.signal import SignalCovariance, slices
 
-_LEAST_NOISE = 1e-8  # over the variance of the function: below it, systems are singular to a square root of eps
+_LEAST_NOISE = 1e-8  # over the variance of the function: the square root of the precision of float64
 
 
 class Inference(ABC):
@@ -56,8 +56,8 @@ class Inference(ABC):
             kernel._check_bounds_params()
         self.condition()
 
-    def prepare(self) -> None:
-        """Check what the way needs, and choose what the hyper-parameters rest on."""
+    def prepare(self) -> None:  # noqa: B027
+        """Check what the way needs, and choose what the hyper-parameters rest on; by default nothing."""
 
     @abstractmethod
     def search(self) -> None:
@@ -78,8 +78,8 @@ class Inference(ABC):
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n_samples, n_targets) and variance (n_samples,) of each target given all others."""
         raise NotImplementedError(
-            f'{type(self.model).__name__}.leave_one_out needs inference="exact", as it reads the inverse of the '
-            "covariance matrix. Use sklearn.model_selection.cross_val_predict with this estimator and "
+            f'{type(self.model).__name__}.leave_one_out needs inference="exact", as it reads the inverse of '
+            "the covariance matrix. Use sklearn.model_selection.cross_val_predict with this estimator and "
             "optimizer=None instead."
         )
 
@@ -169,9 +169,9 @@ class MatrixFreeInference(Inference):
         if least < _LEAST_NOISE * variances.signal.max():
             raise ValueError(
                 f'{type(self.model).__name__}: inference="{self.model.inference}" needs noise of at least '
-                f"{_LEAST_NOISE:.0e} times the variance of the function, {variances.signal.max():.3g}; there is "
-                f"{least:.3g}. Add a WhiteKernel to the kernel, whose level is then searched, or raise alpha. "
-                'For noise-free rows use inference="exact".'
+                f"{_LEAST_NOISE:.0e} times the variance of the function, {variances.signal.max():.3g}; there "
+                f"is {least:.3g}. Add a WhiteKernel to the kernel, whose level is then searched, or raise "
+                'alpha. For noise-free rows use inference="exact".'
             )
 
     def between(self, rows: Array, centres: Array) -> Array:

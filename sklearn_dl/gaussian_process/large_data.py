@@ -18,7 +18,7 @@ class LargeDataParameters(Estimator):
     )
     n_inducing_points: PositiveInt = param(
         default=500,
-        doc="Number of inducing points of \"sgpr\". More are closer to the exact process and take time with "
+        doc='Number of inducing points of "sgpr". More are closer to the exact process and take time with '
         "their square. Rows that are fewer, repetitions apart, are the inducing points themselves.",
     )
     inducing_points: Literal["k-means"] | np.ndarray = param(
@@ -58,6 +58,6 @@ class LargeDataParameters(Estimator):
     )
     fast_variance: bool = param(
         default=False,
-        doc='Whether "cg" projects variances on the span of its preconditioner in ``fit``, instead of solving '
-        "for each row in ``predict``. They are then upper bounds, tight where the preconditioner is.",
+        doc='Whether "cg" projects variances on the span of its preconditioner in ``fit``, instead of '
+        "solving for each row in ``predict``. They are then upper bounds, tight where the preconditioner is.",
     )

@@ -48,8 +48,8 @@ class Preconditioner:
         L = cholesky(inner + identity_like(inner))
         if L is None:
             raise np.linalg.LinAlgError(
-                f"The preconditioner is singular to machine precision: noise of {float(noise.min()):.1e} is too "
-                "little beside the covariance. Raise alpha or the lower bound of the kernel's noise_level."
+                f"The preconditioner is singular to machine precision: noise of {float(noise.min()):.1e} is "
+                "too little beside the covariance. Raise alpha or the lower bound of the noise_level."
             )
         self._L = L
 

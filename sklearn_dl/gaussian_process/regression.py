@@ -16,7 +16,6 @@ from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
 from sklearn_dl.gaussian_process.large_data import LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
-from sklearn_dl.gaussian_process.regression_input import RegressionInput
 from sklearn_dl.gaussian_process.sparse_inference import SparseInference
 
 _INFERENCES: dict[str, type[Inference]] = {
@@ -26,9 +25,7 @@ _INFERENCES: dict[str, type[Inference]] = {
 }
 
 
-class GaussianProcessRegressor(
-    MultiOutputMixin, RegressorMixin, RegressionInput, RegressionAdditions, LargeDataParameters
-):
+class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAdditions, LargeDataParameters):
     r"""Gaussian process regression, with hyper-parameters of greatest marginal likelihood.
 
     The targets are values of a function with a normal prior, of covariance ``kernel``, plus noise of variance
@@ -43,8 +40,11 @@ class GaussianProcessRegressor(
 
     Notes
     -----
-    A fit takes about :math:`n^3` multiplications for each evaluation of the likelihood, and memory for one
-    matrix of :math:`n^2` numbers for each thread that searches, whatever the number of hyper-parameters.
+    An exact fit takes about :math:`n^3` multiplications for each evaluation of the likelihood, and memory for
+    one matrix of :math:`n^2` numbers for each thread that searches, whatever the number of hyper-parameters.
+    ``inference="sgpr"`` takes :math:`4 n m^2` with m inducing points and holds :math:`m^2` numbers, ``"cg"``
+    :math:`n^2` covariances an iteration and n times the size of its preconditioner. Both divide by the noise,
+    so there must be some, by ``alpha`` or a ``WhiteKernel``. They compute torch tensors where they live.
 
     Where the covariance is not positive definite to machine precision, the least of the jitters 1e-12, 1e-11,
     ... 1e-3 times its mean diagonal that makes it so is added to the diagonal, with a warning;
@@ -53,7 +53,9 @@ class GaussianProcessRegressor(
     References
     ----------
     Rasmussen, Williams (2006), Gaussian processes for machine learning, algorithm 2.1, equations 5.9 and
-    5.12.
+    5.12. Titsias (2009), Variational learning of inducing variables in sparse Gaussian processes. Gardner,
+    Pleiss, Bindel, Weinberger, Wilson (2018), GPyTorch: blackbox matrix-matrix Gaussian process inference
+    with GPU acceleration.
 
     Examples
     --------
@@ -72,7 +74,7 @@ class GaussianProcessRegressor(
         default=None,
         doc="Covariance function, whose values are where the search for hyper-parameters starts. "
         'None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed") before ``fit`` and '
-        "ConstantKernel() * RBF() in it; for inference by other than the matrix ConstantKernel() * RBF(spread of the "
+        "ConstantKernel() * RBF() in it; where inference is not exact, ConstantKernel() * RBF(spread of the "
         "rows) + WhiteKernel(0.1).",
         kw_only=False,
     )
@@ -123,14 +125,42 @@ class GaussianProcessRegressor(
         "noise_train_": ("ndarray of shape (n_samples,)", "Variance of their noise, in all."),
         "L_": (
             "ndarray of shape (n_samples, n_samples)",
-            "Lower Cholesky factor of their covariance, noise included.",
+            'Lower Cholesky factor of their covariance, noise included; with inference="sgpr" that of the '
+            'inducing points, without noise. Not with "cg".',
         ),
         "alpha_": (
             "ndarray of shape (n_samples,) or (n_samples, n_targets)",
-            "Dual coefficients: the covariance, noise included, times them is y_train_.",
+            "Dual coefficients: the covariance, noise included, times them is y_train_. With "
+            'inference="sgpr" one for each inducing point. Covariances with these rows times them are means.',
         ),
-        "jitter_": ("float", "Variance that was added to the diagonal so that the factor exists; 0 if none."),
-        "log_marginal_likelihood_value_": ("float", "Log-likelihood at the hyper-parameters of kernel_."),
+        "jitter_": (
+            "float",
+            'Variance that was added to the diagonal so that the factor exists; 0 if none. Not with "cg".',
+        ),
+        "log_marginal_likelihood_value_": (
+            "float",
+            "Log-likelihood at the hyper-parameters of kernel_; its lower bound with inference=\"sgpr\", an "
+            'estimate with "cg".',
+        ),
+        "inducing_points_": (
+            "ndarray of shape (n_inducing_points, n_features)",
+            'Inducing points. Only with inference="sgpr".',
+        ),
+        "LB_": (
+            "ndarray of shape (n_inducing_points, n_inducing_points)",
+            "Lower Cholesky factor of the precision of the inducing points given the rows, in "
+            'coordinates in which they have unit variance. Only with inference="sgpr".',
+        ),
+        "n_iter_": ("int", 'Iterations of conjugate gradients for alpha_. Only with inference="cg".'),
+        "residual_": (
+            "float",
+            'Largest norm of the residual of a target over that of the target. Only with inference="cg".',
+        ),
+        "variance_factor_": (
+            "ndarray of shape (n_samples, rank)",
+            "Covariances with the rows times it, squared and summed, are the variance that the rows take "
+            "away. Only with fast_variance=True.",
+        ),
         "n_features_in_": ("int", "Number of features."),
         "feature_names_in_": (
             "ndarray of shape (`n_features_in_`,)",
@@ -159,13 +189,18 @@ class GaussianProcessRegressor(
         ------
         ValueError
             If a parameter is out of its range, X or y holds NaN or infinity, or their numbers of rows or
-            those of alpha or `sample_noise` differ.
+            those of alpha or `sample_noise` differ; or there is no noise and inference is not exact.
+        NotImplementedError
+            If the kernel is evaluated by its own code and inference is not exact.
         LinAlgError
             If the covariance is not positive definite with the largest jitter.
         """
         self._check_params()
         in_kind, kernel = self.inference != "exact", self.kernel
-        X, y = self._read_rows(X, kernel or RBF(), reset=True, in_kind=in_kind), self._read_targets(y)
+        X, y = (
+            self._read_rows(X, RBF() if kernel is None else kernel, reset=True, in_kind=in_kind),
+            self._read_targets(y),
+        )
         self._require_a_target_each(X, y)
         if self.n_targets is not None and y.reshape(len(y), -1).shape[1] != self.n_targets:
             raise ValueError(
@@ -178,7 +213,7 @@ class GaussianProcessRegressor(
         if earlier is not None and earlier.n_dims == kernel.n_dims:
             kernel.theta = np.clip(earlier.theta, kernel.bounds[:, 0], kernel.bounds[:, 1])
         for name in Inference.attributes:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         self._normalize(y)
         self._inference_of_fit, self._seed = self.inference, _seed(self.random_state)
         self.kernel_, self.noise_train_ = kernel, noise
@@ -224,7 +259,7 @@ class GaussianProcessRegressor(
                 rows, variance=return_std, covariance=return_cov
             )
             mean = self._y_train_std * mean + self._y_train_mean
-            answers = (mean[:, 0] if mean.ndim > 1 and mean.shape[1] == 1 else mean,)
+            answers: tuple[Any, ...] = (mean[:, 0] if mean.ndim > 1 and mean.shape[1] == 1 else mean,)
             if variance is not None:
                 spread = self._in_units_of_y(variance)
                 answers = (*answers, spread if return_cov else np.sqrt(spread))
@@ -277,7 +312,8 @@ class GaussianProcessRegressor(
         Returns
         -------
         value : float
-            Log-likelihood, summed over targets; -inf where the covariance is not positive definite.
+            Log-likelihood, summed over targets; -inf where the covariance is not positive definite. Its lower
+            bound with ``inference="sgpr"``; an estimate with "cg", by the random vectors of the fit.
         gradient : ndarray of shape (n_hyperparameters,)
             With `eval_gradient`.
 

@@ -1,5 +1,6 @@
 """What a fitted regressor does beyond scikit-learn's: further rows, rows left out, densities, derivatives."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
@@ -10,10 +11,22 @@ from sklearn_dl._base.arrays import to_host
 from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl.gaussian_process.covariance import compile_covariance
 from sklearn_dl.gaussian_process.posterior import normal_log_density
+from sklearn_dl.gaussian_process.regression_input import RegressionInput
 
 
-class RegressionAdditions(AtomicFit):
+class RegressionAdditions(AtomicFit, RegressionInput):
     """Methods of a regressor that scikit-learn's lacks."""
+
+    alpha: Any
+    kernel_: Any
+    alpha_: np.ndarray
+    X_train_: Any
+    noise_train_: np.ndarray
+    fit: Callable[..., Self]
+    predict: Callable[..., Any]
+    _check_params: Callable[[], None]
+    _inference: Callable[..., Any]
+    _inference_of_fit: str
 
     def partial_fit(self, X: Any, y: Any, sample_noise: Any = None) -> Self:
         """Condition on further rows, with the hyper-parameters of the last fit; the first call is a fit.

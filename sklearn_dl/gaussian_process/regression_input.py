@@ -13,6 +13,12 @@ from sklearn_dl._base.inputs import FloatTableInput
 class RegressionInput(FloatTableInput):
     """X, y and noise as float64, or a message says what to do."""
 
+    copy_X_train: bool  # noqa: N815
+    normalize_y: bool
+    y_train_: np.ndarray
+    _y_train_mean: np.ndarray
+    _y_train_std: np.ndarray
+
     def _read_rows(self, X: Any, kernel: Kernel, *, reset: bool, in_kind: bool = False) -> Any:
         """Rows in float64, or with `in_kind` a tensor as it is."""
         if not kernel.requires_vector_input:

@@ -1,7 +1,7 @@
 """A covariance as that of the function and that of the noise, which a kernel of scikit-learn holds in one.
 
-Noise is what an observation has in common with itself alone: the pair of a row with itself counts it, the pair
-of a row with its repetition does not.
+Noise is what an observation has in common with itself alone: the pair of a row with itself counts it, the
+pair of a row with its repetition does not.
 """
 
 from typing import Any, NamedTuple

@@ -1,5 +1,6 @@
 """Sparse Gaussian process regression: the variational bound over inducing points, and its posterior."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -170,7 +171,9 @@ class _BoundGradient:
                 by_Z = by_Z + block.pull_rows(adjoint)
         by_noise = by_noise + 0.5 * ((y**2).sum(1) + n_targets * (signal - noise))
         gradient += self.variances.gradient(-0.5 * n_targets / noise, by_noise / noise**2, len(gradient))
-        return np.concatenate([gradient, to_host(by_Z).astype(np.float64).ravel()]) if by_inducing_points else gradient
+        if not by_inducing_points:
+            return gradient
+        return np.concatenate([gradient, to_host(by_Z).astype(np.float64).ravel()])
 
     def _of_inducing_covariance(self, by_inducing_points: bool) -> tuple[np.ndarray, Array]:
         # The jitter is a share of the mean variance, so it has a derivative too.
@@ -200,7 +203,7 @@ def factor(covariance: Array) -> tuple[Array | None, float]:
 
 def _whitened_rows(
     L: Array, signal: SignalCovariance, Z: Array, X: Array, y: Array, noise: Array, theta: np.ndarray
-):
+) -> Iterator[tuple[Array, Array]]:
     """Blocks of L^-1 K_uf and y, each divided by the standard deviation of the noise."""
     precision = noise**-0.5
     for rows in slices(len(X), max(_ROWS_AT_A_TIME, len(Z))):

@@ -62,8 +62,8 @@ class SparseInference(MatrixFreeInference):
         posterior = self._bound.posterior(self.theta, self.here(self.centres))
         if posterior is None:
             raise np.linalg.LinAlgError(
-                f"{type(self.model).__name__}: the inducing points could not be conditioned on the rows at "
-                f"{self.model.kernel_}. Raise the lower bound of the noise_level of its WhiteKernel, or alpha."
+                f"{type(self.model).__name__}: the inducing points could not be conditioned on the rows "
+                f"at {self.model.kernel_}. Raise the lower bound of its noise_level, or alpha."
             )
         self._keep(posterior)
 
@@ -86,8 +86,9 @@ class SparseInference(MatrixFreeInference):
     def grow(self, X: Array, y: np.ndarray, noise: np.ndarray) -> None:
         """Add further rows to what the inducing points know."""
         noise = noise + self.signal.variances(to_host(X), self.theta).noise
-        rows = (move_like(a, self.like) for a in (X, y.reshape(len(y), -1), noise))
-        self._keep(self._posterior.extended(self.signal, self.here(self.centres), *rows, self.theta))
+        X, y, noise = (move_like(a, self.like) for a in (X, y.reshape(len(y), -1), noise))
+        Z = self.here(self.centres)
+        self._keep(self._posterior.extended(self.signal, Z, X, y, noise, self.theta))
 
     def explained_variance(self, cross: Array) -> Array:
         """Variance of each row that the training rows take away."""

@@ -25,9 +25,7 @@ class System(NamedTuple):
 
     def solve(self, b: Array, *, tol: float, max_iter: int) -> Solution:
         """Solve for the columns of b."""
-        return conjugate_gradients(
-            self.product, b, self.preconditioner.solve, tol=tol, max_iter=max_iter
-        )
+        return conjugate_gradients(self.product, b, self.preconditioner.solve, tol=tol, max_iter=max_iter)
 
 
 class Estimate(NamedTuple):
@@ -96,7 +94,7 @@ class StochasticLikelihood:
         return estimate.value, estimate.gradient
 
     def estimate(self, theta: np.ndarray) -> Estimate:
-        """Log-likelihood and dual coefficients, from an earlier evaluation at the same point if there is one."""
+        """Log-likelihood and dual coefficients, from an evaluation of a search at the same point if any."""
         known = (estimate for estimate in self._known if np.array_equal(estimate.theta, theta))
         return next(known, None) or self._evaluate(theta, eval_gradient=False)
 

@@ -93,6 +93,4 @@ def _at(parameter: Hyperparameter, theta: Array) -> Any:
 
 def _distances(rows: Array, columns: Array, scale: Array) -> Array:
     # From differences: inner products would round near duplicates away.
-    return namespace(rows).cdist(
-        rows / scale, columns / scale, compute_mode="donot_use_mm_for_euclid_dist"
-    )
+    return namespace(rows).cdist(rows / scale, columns / scale, compute_mode="donot_use_mm_for_euclid_dist")

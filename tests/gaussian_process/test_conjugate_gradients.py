@@ -137,10 +137,8 @@ def test_likelihood_and_gradient_are_exact_within_the_error_of_the_probes(kernel
     theta = kernel.theta
     value, gradient = exact(kernel, X, y).log_marginal_likelihood(theta, eval_gradient=True)
     # A mean over probes z uniform on a sphere of squared radius n: its error falls with their number.
-    estimates = [
-        iterative(kernel, X, y, random_state=seed, n_probes=10).log_marginal_likelihood(theta, eval_gradient=True)
-        for seed in range(6)
-    ]
+    models = (iterative(kernel, X, y, random_state=seed, n_probes=10) for seed in range(6))
+    estimates = [model.log_marginal_likelihood(theta, eval_gradient=True) for model in models]
     values, gradients = np.array([e[0] for e in estimates]), np.array([e[1] for e in estimates])
     for got, wanted in ((values, value), (gradients, gradient)):
         error = got.std(axis=0, ddof=1) / np.sqrt(len(got))

@@ -8,7 +8,7 @@ from scipy.linalg import blas, lapack
 from sklearn_dl.gaussian_process.covariance import Covariance
 
 _JITTERS = (0.0, *(10.0**power for power in range(-12, -2)))
-_FEW_ROWS = 64  # that LAPACK inverts a triangle of
+_FEW_ROWS, _MANY_ROWS = 64, 1500  # between which halves are inverted faster than LAPACK's blocks
 
 
 class Factor(NamedTuple):
@@ -89,15 +89,15 @@ def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def invert(L: np.ndarray) -> None:
     """Write the lower triangle of (L L')^-1 over L, which is in Fortran order."""
+    if len(L) > _MANY_ROWS:
+        lapack.dpotri(L, lower=1, overwrite_c=1)
+        return
     _invert_triangle(L)
     lapack.dlauum(L, lower=1, overwrite_c=1)
 
 
 def _invert_triangle(L: np.ndarray) -> None:
-    """Write the inverse of a lower triangle over it: by halves, so that nearly all is products of matrices.
-
-    On a few hundred rows LAPACK's blocks are slower by a quarter.
-    """
+    """Write the inverse of a lower triangle over it: by halves, so that nearly all is products of matrices."""
     if len(L) <= _FEW_ROWS:
         L[...] = lapack.dtrtri(L, lower=1)[0]
         return

@@ -1,7 +1,7 @@
 """Likelihood and gradient by GPy and GPyTorch, where they are installed.
 
-Both take the kernels of the benchmark: a constant times RBF or Matern 5/2, plus white noise. The variance and the
-length scales of each are those of scikit-learn's kernel, so the likelihoods are equal. GPy adds 1e-8 to the
+Both take the kernels of the benchmark: a constant times RBF or Matern 5/2, plus white noise. The variance and
+the length scales of each are those of scikit-learn's kernel, so the likelihoods are equal. GPy adds 1e-8 to the
 noise. GPyTorch is made exact: its own choice above 800 rows is an estimate by random vectors.
 """
 
@@ -60,12 +60,8 @@ def _gpy(X, y, kernel):
 def _gpytorch(X, y, kernel):
     is_matern, variance, scales, noise = _parts(kernel)
     X, y = torch.from_numpy(X), torch.from_numpy(y)
-    n_scales = {"ard_num_dims": len(scales)}
-    kind = (
-        gpytorch.kernels.MaternKernel(2.5, **n_scales)
-        if is_matern
-        else gpytorch.kernels.RBFKernel(**n_scales)
-    )
+    made = gpytorch.kernels.MaternKernel if is_matern else gpytorch.kernels.RBFKernel  # nu is 2.5 by default
+    kind = made(ard_num_dims=len(scales))
     likelihood = gpytorch.likelihoods.GaussianLikelihood().double()
 
     class Model(gpytorch.models.ExactGP):
@@ -105,6 +101,6 @@ def _gpytorch(X, y, kernel):
 
 
 def _by_logarithm(raw, value):
-    """Gradient by the logarithm of a softplus of `raw`: that by `raw` over the softplus' slope, times value."""
+    """Gradient by the logarithm of a softplus of `raw`: that by `raw` over the slope, times the value."""
     slope = torch.sigmoid(raw.detach()).numpy().ravel()
     return raw.grad.numpy().ravel() / slope * np.ravel(value)

@@ -43,7 +43,7 @@ class LaplaceParameters(Estimator):
     warm_start: bool = param(
         default=False,
         doc="Changes nothing: within a fit every search for the posterior mode starts from the last one "
-        "found, as scikit-learn's do if True.",
+        "found, as scikit-learn's do if True. Those may then stop short of the mode; these do not.",
     )
     copy_X_train: bool = param(  # noqa: N815
         default=True, doc="Whether a copy of the training rows is kept; else a reference, where it will do."

@@ -5,8 +5,8 @@
 The first cases evaluate the likelihood and its gradient once; `lml` and `gradient` are what came out, so that
 they can be compared. "classifier-10" does so for labels, at hyper-parameters that move a little from one
 evaluation to the next, as in a search. The others fit: `lml` is the log marginal likelihood reached, `rmse`,
-`nlpd` (mean negative log predictive density) and `log_loss` are those of held-out rows. `target` is what `ratio`
-is to be at least.
+`nlpd` (mean negative log predictive density) and `log_loss` are those of held-out rows. `target` is what
+`ratio` is to be at least.
 """
 
 from functools import partial

@@ -1,8 +1,8 @@
 """Likelihood and gradient by GPy and GPyTorch, where they are installed.
 
 Both take the kernels of the benchmark: a constant times RBF or Matern 5/2, plus white noise. The variance and
-the length scales of each are those of scikit-learn's kernel, so the likelihoods are equal. GPy adds 1e-8 to the
-noise. GPyTorch is made exact: its own choice above 800 rows is an estimate by random vectors.
+the length scales of each are those of scikit-learn's kernel, so the likelihoods are equal. GPy adds 1e-8 to
+the noise. GPyTorch is made exact: its own choice above 800 rows is an estimate by random vectors.
 """
 
 import math

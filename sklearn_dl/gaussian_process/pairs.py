@@ -41,10 +41,10 @@ class Distances:
     differences of scaled features. Near duplicates far off would be lost, and get differences.
     """
 
-    def __init__(self, rows: np.ndarray, columns: np.ndarray, scale: Any) -> None:
+    def __init__(self, rows: np.ndarray, columns: np.ndarray, scale: Any, by_differences: bool) -> None:
         self.rows = rows / scale
         self.columns = self.rows if rows is columns else columns / scale
-        self.by_products = rows.shape[1] >= _MANY_FEATURES and self._centre()
+        self.by_products = not by_differences and rows.shape[1] >= _MANY_FEATURES and self._centre()
 
     def block(self, rows: slice, columns: slice) -> np.ndarray:
         """Those of some rows with some columns."""
@@ -95,14 +95,23 @@ class Pairs:
             return np.square(difference, out=difference)
         return cdist(self.rows, self.columns, "sqeuclidean")
 
-    def scaled_squared_distances(self, scale: Any) -> np.ndarray:
-        """Squared distances after a division of the features by `scale`, a float or one for each feature."""
+    def scaled_squared_distances(self, scale: Any, *, by_differences: bool = False) -> np.ndarray:
+        """Squared distances after a division of the features by `scale`, a float or one for each feature.
+
+        Those of near duplicates are exact with `by_differences`, and else to rounding beside 1.
+        """
         if np.ndim(scale) == 0 and self.rows.shape[1] < _MANY_FEATURES:
             return self.squared_distances / scale**2
-        return (self.whole or self)._distances(scale).block(*self.place)
+        return (self.whole or self)._distances(scale, by_differences).block(*self.place)
 
-    def weighted_squares(self, weight: np.ndarray) -> np.ndarray:
-        """Sum over the pairs of weight times squared difference, for each feature, by a matrix product."""
+    def weighted_squares(self, weight: np.ndarray, *, by_differences: bool = False) -> np.ndarray:
+        """Sum over the pairs of weight times squared difference, for each feature.
+
+        By a matrix product, in which large weights of near duplicates lose digits, or `by_differences`.
+        """
+        if by_differences:
+            columns_of_each = zip(self.rows.T, self.columns.T, strict=True)
+            return np.array([np.vdot(weight, np.subtract.outer(a, b) ** 2) for a, b in columns_of_each])
         rows, columns = self._centred
         products = weight @ columns[:, : columns.shape[1] // 2 + 1]
         n_features = self.rows.shape[1]
@@ -127,13 +136,13 @@ class Pairs:
         return rows, columns
 
     @cached_property
-    def _known_distances(self) -> dict[bytes, Distances]:
+    def _known_distances(self) -> dict[tuple[bytes, bool], Distances]:
         return {}
 
-    def _distances(self, scale: Any) -> Distances:
-        key = np.asarray(scale).tobytes()
+    def _distances(self, scale: Any, by_differences: bool) -> Distances:
+        key = np.asarray(scale).tobytes(), by_differences
         if key not in self._known_distances:
-            self._known_distances[key] = Distances(self.rows, self.columns, scale)
+            self._known_distances[key] = Distances(self.rows, self.columns, scale, by_differences)
         return self._known_distances[key]
 
 

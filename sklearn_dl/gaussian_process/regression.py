@@ -46,6 +46,13 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
     :math:`n^2` covariances an iteration and n times the size of its preconditioner. Both divide by the noise,
     so there must be some, by ``alpha`` or a ``WhiteKernel``. They compute torch tensors where they live.
 
+    With ``inference="sgpr"`` there are the attributes ``inducing_points_``, of shape (n_inducing_points,
+    n_features), and ``LB_``, the lower Cholesky factor of their precision given the rows, in coordinates in
+    which it is 1 before. With ``"cg"`` there are ``n_iter_``, the iterations for ``alpha_``, and ``residual_``,
+    the largest norm of a residual over that of its target; with ``fast_variance`` also ``variance_factor_``,
+    of shape (n_samples, rank): covariances with the rows times it, squared and summed, are the variance that
+    the rows take away. ``L_`` and ``jitter_`` are then missing.
+
     Where the covariance is not positive definite to machine precision, the least of the jitters 1e-12, 1e-11,
     ... 1e-3 times its mean diagonal that makes it so is added to the diagonal, with a warning;
     scikit-learn raises an error there.
@@ -141,25 +148,6 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
             "float",
             "Log-likelihood at the hyper-parameters of kernel_; its lower bound with inference=\"sgpr\", an "
             'estimate with "cg".',
-        ),
-        "inducing_points_": (
-            "ndarray of shape (n_inducing_points, n_features)",
-            'Inducing points. Only with inference="sgpr".',
-        ),
-        "LB_": (
-            "ndarray of shape (n_inducing_points, n_inducing_points)",
-            "Lower Cholesky factor of the precision of the inducing points given the rows, in "
-            'coordinates in which they have unit variance. Only with inference="sgpr".',
-        ),
-        "n_iter_": ("int", 'Iterations of conjugate gradients for alpha_. Only with inference="cg".'),
-        "residual_": (
-            "float",
-            'Largest norm of the residual of a target over that of the target. Only with inference="cg".',
-        ),
-        "variance_factor_": (
-            "ndarray of shape (n_samples, rank)",
-            "Covariances with the rows times it, squared and summed, are the variance that the rows take "
-            "away. Only with fast_variance=True.",
         ),
         "n_features_in_": ("int", "Number of features."),
         "feature_names_in_": (

@@ -48,10 +48,10 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
 
     With ``inference="sgpr"`` there are the attributes ``inducing_points_``, of shape (n_inducing_points,
     n_features), and ``LB_``, the lower Cholesky factor of their precision given the rows, in coordinates in
-    which it is 1 before. With ``"cg"`` there are ``n_iter_``, the iterations for ``alpha_``, and ``residual_``,
-    the largest norm of a residual over that of its target; with ``fast_variance`` also ``variance_factor_``,
-    of shape (n_samples, rank): covariances with the rows times it, squared and summed, are the variance that
-    the rows take away. ``L_`` and ``jitter_`` are then missing.
+    which it is 1 before. With ``"cg"`` there are ``n_iter_``, the iterations for ``alpha_``, and
+    ``residual_``, the largest norm of a residual over that of its target; with ``fast_variance`` also
+    ``variance_factor_``, of shape (n_samples, rank): covariances with the rows times it, squared and summed,
+    are the variance that the rows take away. ``L_`` and ``jitter_`` are then missing.
 
     Where the covariance is not positive definite to machine precision, the least of the jitters 1e-12, 1e-11,
     ... 1e-3 times its mean diagonal that makes it so is added to the diagonal, with a warning;

@@ -75,13 +75,18 @@ class StochasticLikelihood:
         self.signal, self.X, self.y, self.noise = signal, X, y, noise
         self.n_probes, self.preconditioner_size = n_probes, preconditioner_size
         self.tol, self.max_iter, self.seed = tol, max_iter, seed
+        self._last: System | None = None
         self._known: list[Estimate] = []  # the last point of a search need not be solved for again
 
     def system(self, theta: np.ndarray) -> System:
-        """The linear system at theta."""
+        """The linear system at theta; the last one is kept, as its preconditioner takes time to build."""
+        if self._last is not None and np.array_equal(self._last.theta, theta):
+            return self._last
+        self._last = None  # two of them need not be held at a time
         noise = self.noise + self.signal.variances(self.X, theta).noise
         preconditioner = Preconditioner(self.signal, self.X, noise, theta, self.preconditioner_size)
-        return System(self.signal, self.X, theta, noise, preconditioner)
+        self._last = System(self.signal, self.X, np.copy(theta), noise, preconditioner)
+        return self._last
 
     def value(self, theta: np.ndarray) -> float:
         """Log-likelihood, summed over targets."""

@@ -13,10 +13,10 @@ from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import param
 from sklearn_dl._base.targets import read_class_labels, require_equal_length
-from sklearn_dl.gaussian_process.classification_binary import LaplaceParameters, _BinaryLaplaceClassifier
+from sklearn_dl.gaussian_process.classification_binary import _BinaryLaplaceClassifier, _LaplaceParameters
 
 
-class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, LaplaceParameters):
+class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _LaplaceParameters):
     r"""Gaussian process classification, with hyper-parameters of greatest marginal likelihood.
 
     A latent function with a normal prior, of covariance ``kernel``, gives each row the probability of a class

@@ -17,7 +17,7 @@ from sklearn_dl.gaussian_process.posterior import explained_variance
 _CROSS_ELEMENTS = 1 << 21  # 16 MB of covariances with the training rows at a time
 
 
-class LaplaceParameters(Estimator):
+class _LaplaceParameters(Estimator):
     """Parameters that the classifiers of two and of many classes share."""
 
     kernel: Kernel | None = param(
@@ -51,7 +51,7 @@ class LaplaceParameters(Estimator):
     random_state: RandomState = param(default=None, doc="Seed of the random starts.")
 
 
-class _BinaryLaplaceClassifier(ClassifierMixin, LaplaceParameters):
+class _BinaryLaplaceClassifier(ClassifierMixin, _LaplaceParameters):
     """Classifier of two classes. X and y are read by the classifier that holds it."""
 
     def fit(self, X: Any, y: Any) -> Self:

@@ -12,8 +12,9 @@ from sklearn_dl.gaussian_process.covariance import compile_covariance
 from sklearn_dl.gaussian_process.hyperparameters import Objective, minimize_from, starting_points
 from sklearn_dl.gaussian_process.inference import MatrixFreeInference, log_priors, negative_log_posterior
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood
+from sklearn_dl.gaussian_process.preconditioner import CLOSED
 from sklearn_dl.gaussian_process.stochastic_likelihood import StochasticLikelihood, System
-from sklearn_dl.gaussian_process.triangular import cholesky, solve_lower
+from sklearn_dl.gaussian_process.triangular import cholesky_with_jitter, solve_lower
 
 _ADAM_STEP, _ADAM_MEAN, _ADAM_SQUARE = 0.1, 0.9, 0.999
 
@@ -144,11 +145,20 @@ class ConjugateGradientInference(MatrixFreeInference):
 def _variance_factor(system: System) -> Array:
     """W R^-1, where the columns of W span the preconditioner's part and R' R = W' A W.
 
-    The best approximation of c' A^-1 c from the span, by Galerkin; never above it. One product with A.
+    The best approximation of c' A^-1 c from the span, by Galerkin; never above it. Takes one product with A,
+    or none where the preconditioner leaves so little open that a hundredth more noise is above it.
     """
-    W = (system.preconditioner.F / system.noise).T
-    inner = W.T @ system.product(W)
-    L = cholesky(0.5 * (inner + inner.T))
+    preconditioner = system.preconditioner
+    W = (preconditioner.F / system.noise).T
+    if preconditioner.left_open <= CLOSED:
+        gram = preconditioner.F @ W
+        inner = gram @ gram + (1 + preconditioner.left_open) * gram
+    else:
+        inner = W.T @ system.product(W)
+    # What is added makes the matrix larger, and what is explained smaller.
+    L, _ = cholesky_with_jitter(0.5 * (inner + inner.T))
+    if L is None:
+        raise np.linalg.LinAlgError("fast_variance met covariances that are not finite; set it to False.")
     return solve_lower(L, W.T).T
 
 

@@ -13,7 +13,7 @@ from sklearn_dl.gaussian_process.triangular import (
     zeros_like,
 )
 
-_LEFT_OPEN = 1e-2  # of the noise, in sum: then the preconditioned condition number is at most 1.01
+CLOSED = 1e-2  # of the noise, in sum: then the preconditioned condition number is at most 1.01
 
 
 class Preconditioner:
@@ -32,6 +32,12 @@ class Preconditioner:
     size : int
         Largest rank. Rows of F take `n_samples` numbers each; few suffice for smooth covariances.
 
+    Attributes
+    ----------
+    left_open : float
+        Trace of the rest of the covariance over the noise; the covariance with its noise is at most P plus
+        this many times the noise.
+
     References
     ----------
     Harbrecht, Peters, Schneider (2012), On the low-rank approximation by the pivoted Cholesky decomposition,
@@ -43,7 +49,7 @@ class Preconditioner:
         self, signal: SignalCovariance, X: Array, noise: Array, theta: np.ndarray, size: int
     ) -> None:
         self.noise = noise
-        self.F = _pivoted_cholesky(signal, X, noise, theta, size)
+        self.F, self.left_open = _pivoted_cholesky(signal, X, noise, theta, size)
         inner = (self.F / noise) @ self.F.T
         L = cholesky(inner + identity_like(inner))
         if L is None:
@@ -71,19 +77,22 @@ class Preconditioner:
 
 def _pivoted_cholesky(
     signal: SignalCovariance, X: Array, noise: Array, theta: np.ndarray, size: int
-) -> Array:
-    """Rows of the factor; each pivot is the row that is most open in units of its noise."""
+) -> tuple[Array, float]:
+    """Rows of the factor, and the trace of what it leaves open, in units of the noise.
+
+    Each pivot is the row that is most open in these units.
+    """
     size = min(size, len(X))
     F = zeros_like(noise, size, len(X))
     left_open = signal.variances(X, theta).signal
     for step in range(size):
         relative = left_open / noise
-        if float(relative.sum()) <= _LEFT_OPEN:
-            return F[:step]
+        if float(relative.sum()) <= CLOSED:
+            return F[:step], float(relative.sum())
         pivot = int(relative.argmax())
         row = signal.between(X[pivot : pivot + 1], X, theta)[0]
         row = row - F[:step].T @ F[:step, pivot]
         F[step] = row / float(left_open[pivot]) ** 0.5
         left_open = (left_open - F[step] ** 2).clip(min=0)
         left_open[pivot] = 0
-    return F
+    return F, float((left_open / noise).sum())

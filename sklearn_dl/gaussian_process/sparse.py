@@ -10,6 +10,7 @@ from sklearn_dl.gaussian_process.separation import Variances
 from sklearn_dl.gaussian_process.signal import SignalCovariance, block_slices, slices
 from sklearn_dl.gaussian_process.triangular import (
     cholesky,
+    cholesky_with_jitter,
     identity_like,
     log_determinant,
     solve_lower,
@@ -110,7 +111,7 @@ class VariationalBound:
         noise = self.noise + variances.noise
         if not bool((noise > 0).all()):
             return None
-        L, jitter = factor(self.signal.between(Z, Z, theta))
+        L, jitter = cholesky_with_jitter(self.signal.between(Z, Z, theta))
         if L is None:
             return None
         B, projected = identity_like(L), zeros_like(L, len(Z), self.y.shape[1])
@@ -187,18 +188,6 @@ class _BoundGradient:
             if by_inducing_points:
                 by_Z[rows] += 2 * block.pull_rows(adjoint[rows])  # Z stands on both sides
         return gradient, by_Z
-
-
-def factor(covariance: Array) -> tuple[Array | None, float]:
-    """Lower factor of the covariance of inducing points with the least jitter that does, and that jitter."""
-    precision = namespace(covariance).finfo(covariance.dtype).eps
-    mean = float(covariance.diagonal().mean())
-    for power in range(-3, 6):
-        jitter = float(precision**0.5) * 10.0**power * mean
-        L = cholesky(covariance + jitter * identity_like(covariance))
-        if L is not None:
-            return L, jitter
-    return None, 0.0
 
 
 def _whitened_rows(

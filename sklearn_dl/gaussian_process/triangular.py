@@ -17,6 +17,22 @@ def cholesky(matrix: Array) -> Array | None:
     return L if info == 0 else None
 
 
+def cholesky_with_jitter(matrix: Array) -> tuple[Array | None, float]:
+    """Lower factor of a positive semi-definite matrix with a little added to its diagonal, and how much.
+
+    The least that does, from a thousandth of the square root of the precision on, times the mean diagonal:
+    without any, the factor of a matrix that is singular but for rounding is made of rounding.
+    """
+    precision = namespace(matrix).finfo(matrix.dtype).eps
+    mean = float(matrix.diagonal().mean())
+    for power in range(-3, 6):
+        jitter = float(precision**0.5) * 10.0**power * mean
+        L = cholesky(matrix + jitter * identity_like(matrix))
+        if L is not None:
+            return L, jitter
+    return None, 0.0
+
+
 def solve_lower(L: Array, B: Array) -> Array:
     """Solution of L x = B."""
     if is_tensor(L):

@@ -182,6 +182,19 @@ def test_projected_variances_are_upper_bounds_and_tight_with_a_large_preconditio
     np.testing.assert_allclose(many, wanted, rtol=1e-2)
 
 
+def test_projected_variances_need_no_product_where_the_preconditioner_leaves_nothing_open(rows, monkeypatch):
+    X, y = rows
+    kernel, queries = KERNELS["rbf"], X[::50] + 0.1
+    wanted = exact(kernel, X, y[:, 0]).predict(queries, return_std=True)[1]
+    model = iterative(kernel, X, y[:, 0], fast_variance=True, preconditioner_size=400)
+    closed = model.predict(queries, return_std=True)[1]
+    monkeypatch.setattr("sklearn_dl.gaussian_process.conjugate_gradients_inference.CLOSED", -1.0)
+    by_product = clone(model).fit(X, y[:, 0]).predict(queries, return_std=True)[1]
+    assert np.all(closed >= by_product)
+    assert np.all(by_product >= wanted - 1e-9)
+    np.testing.assert_allclose(closed**2, wanted**2, rtol=0.02)
+
+
 def test_iterations_that_do_not_suffice_are_warned_of(rows):
     X, y = rows
     with pytest.warns(ConvergenceWarning, match=r"dual coefficients stopped.*preconditioner_size.*cg_tol"):

@@ -5,8 +5,8 @@
 The first cases evaluate the bound and its gradient by hyper-parameters and noise once; `bound` and `gradient`
 are what came out, so that they can be compared. The last ones fit: `nlpd` (mean negative log predictive
 density), `rmse` and `coverage` (of intervals of 95 %) are those of held-out rows, `noise` is the standard
-deviation that was found, 0.2 in truth. Conjugate gradients take the hyper-parameters of 2,000 rows and one step
-on all rows from there. `target` is what `ratio` is to be at least.
+deviation that was found, 0.2 in truth. Conjugate gradients take the hyper-parameters of 2,000 rows and one
+step on all rows from there. `target` is what `ratio` is to be at least.
 
 GPyTorch is an optional peer: ``pip install gpytorch``.
 """

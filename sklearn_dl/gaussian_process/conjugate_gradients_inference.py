@@ -14,7 +14,7 @@ from sklearn_dl.gaussian_process.inference import MatrixFreeInference, log_prior
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood
 from sklearn_dl.gaussian_process.preconditioner import CLOSED
 from sklearn_dl.gaussian_process.stochastic_likelihood import StochasticLikelihood, System
-from sklearn_dl.gaussian_process.triangular import cholesky_with_jitter, solve_lower
+from sklearn_dl.gaussian_process.triangular import cholesky, cholesky_with_jitter, solve_lower
 
 _ADAM_STEP, _ADAM_MEAN, _ADAM_SQUARE = 0.1, 0.9, 0.999
 
@@ -148,18 +148,16 @@ def _variance_factor(system: System) -> Array:
     The best approximation of c' A^-1 c from the span, by Galerkin; never above it. Takes one product with A,
     or none where the preconditioner leaves so little open that a hundredth more noise is above it.
     """
-    preconditioner = system.preconditioner
-    W = (preconditioner.F / system.noise).T
+    preconditioner, noise = system.preconditioner, system.noise[:, None]
+    span = preconditioner.F.T / noise
+    L, _ = cholesky_with_jitter(preconditioner.F @ span)
+    W = solve_lower(L, span.T).T  # now W' noise W is the identity, but for rounding
     if preconditioner.left_open <= CLOSED:
-        gram = preconditioner.F @ W
-        inner = gram @ gram + (1 + preconditioner.left_open) * gram
+        projected = preconditioner.F @ W
+        inner = projected.T @ projected + (1 + preconditioner.left_open) * (W.T @ (noise * W))
     else:
         inner = W.T @ system.product(W)
-    # What is added makes the matrix larger, and what is explained smaller.
-    L, _ = cholesky_with_jitter(0.5 * (inner + inner.T))
-    if L is None:
-        raise np.linalg.LinAlgError("fast_variance met covariances that are not finite; set it to False.")
-    return solve_lower(L, W.T).T
+    return solve_lower(cholesky(0.5 * (inner + inner.T)), W.T).T
 
 
 def adam(objective: Objective, start: np.ndarray, bounds: np.ndarray, n_steps: int) -> np.ndarray:

@@ -120,7 +120,10 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         default=False,
         doc="Whether the search starts from the hyper-parameters of the last fit, where there are as many.",
     )
-    random_state: RandomState = param(default=None, doc="Seed of the random starts.")
+    random_state: RandomState = param(
+        default=None,
+        doc="Seed of the random starts; beside exact inference also of k-means, subset and random vectors.",
+    )
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
         "kernel_": ("Kernel", "Kernel with the hyper-parameters that were found."),

@@ -45,8 +45,8 @@ plt.show()
 
 # %%
 # The numbers are log marginal likelihoods, by which kernels can be compared. What a probability near one half
-# means, its latent function tells: a mean near 0 with a small deviation is a boundary between the classes, and
-# with a large one the absence of data.
+# means, its latent function tells: a mean near 0 with a small deviation is a boundary between the classes,
+# and with a large one the absence of data.
 
 mean, variance = model.latent_mean_and_variance(grid)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")

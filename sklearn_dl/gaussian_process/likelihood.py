@@ -97,7 +97,7 @@ def invert(L: np.ndarray) -> None:
 
 
 def _invert_triangle(L: np.ndarray) -> None:
-    """Write the inverse of a lower triangle over it: by halves, so that nearly all is products of matrices."""
+    """Write the inverse of a lower triangle over it: by halves, so that nearly all is matrix products."""
     if len(L) <= _FEW_ROWS:
         L[...] = lapack.dtrtri(L, lower=1)[0]
         return

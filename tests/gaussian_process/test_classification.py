@@ -135,9 +135,7 @@ def test_a_search_that_starts_at_the_mode_of_other_hyper_parameters_ends_at_the_
     X, y = rng.normal(size=(40, 1)), rng.integers(2, size=40)
     kernel = compile_covariance(ConstantKernel() * RBF())
     warm = LaplaceLikelihood(kernel, X, y, 100, np.zeros(40))
-    for theta in rng.uniform(
-        [-5, -6], [14, 4], size=(200, 2)
-    ):  # full steps overshoot from some
+    for theta in rng.uniform([-5, -6], [14, 4], size=(200, 2)):  # full steps overshoot from some
         cold = LaplaceLikelihood(kernel, X, y, 100, np.zeros(40))
         assert warm.value(theta) == pytest.approx(cold.value(theta), abs=1e-6)
 

@@ -1,26 +1,32 @@
-"""Gaussian process regression beside scikit-learn: time, likelihood reached, accuracy, memory.
+"""Gaussian processes beside scikit-learn, GPy and GPyTorch: time, likelihood reached, accuracy, memory.
 
     python benchmarks/bench_gp.py [case ...] [--threads 1 2] [--rounds N] [--quick]
 
 The first cases evaluate the likelihood and its gradient once; `lml` and `gradient` are what came out, so that
-they can be compared. The others fit: `lml` is the log marginal likelihood reached, `rmse` and `nlpd` (mean
-negative log predictive density) are those of held-out rows. `target` is what `ratio` is to be at least.
+they can be compared. "classifier-10" does so for labels, at hyper-parameters that move a little from one
+evaluation to the next, as in a search. The others fit: `lml` is the log marginal likelihood reached, `rmse`,
+`nlpd` (mean negative log predictive density) and `log_loss` are those of held-out rows. `target` is what
+`ratio` is to be at least.
 """
 
 from functools import partial
 
 import numpy as np
 from cases import OURS, Case, run
+from gp_peers import GPY, GPYTORCH, peer_evaluations
 from peers import SCIKIT_LEARN
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, make_friedman1
+from sklearn.gaussian_process import GaussianProcessClassifier as ScikitLearnClassifier
 from sklearn.gaussian_process import GaussianProcessRegressor as ScikitLearnRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, ExpSineSquared, Matern, WhiteKernel
+from sklearn.metrics import log_loss
 
-from sklearn_dl.gaussian_process import GaussianProcessRegressor
+from sklearn_dl.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 
 CLASSES = {OURS: GaussianProcessRegressor, SCIKIT_LEARN: ScikitLearnRegressor}
+CLASSIFIERS = {OURS: GaussianProcessClassifier, SCIKIT_LEARN: ScikitLearnClassifier}
 NOISE = WhiteKernel(0.1)
 
 
@@ -52,7 +58,7 @@ def periodic_series(share=1.0):
     return time[~held_out, None], y[~held_out], time[held_out, None], y[held_out]
 
 
-def evaluations(data, kernel):
+def evaluations(data, kernel, others=True):
     X, y = data
     models = {name: cls(kernel, optimizer=None) for name, cls in CLASSES.items()}
 
@@ -67,7 +73,53 @@ def evaluations(data, kernel):
 
         return evaluate
 
-    return {name: job(model) for name, model in models.items()}
+    jobs = {name: job(model) for name, model in models.items()}
+    return jobs | (peer_evaluations(X, y, kernel) if others else {})
+
+
+def labelled_rows(n_samples, n_features, share=1.0):
+    """Rows to train and as many to test, of two classes with a curved boundary and noise."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2 * int(share * n_samples), n_features))
+    y = np.sin(X[:, 0]) + X[:, 1] * X[:, 2] + 0.5 * rng.normal(size=len(X)) > 0
+    half = len(X) // 2
+    return X[:half], y[:half], X[half:], y[half:]
+
+
+def label_evaluations(data, kernel):
+    X, y, *_ = data
+
+    def job(cls):
+        model, steps = cls(kernel, optimizer=None).fit(X, y), [0]
+
+        def evaluate():
+            steps[0] += 1
+            theta = kernel.theta + 0.1 * (-1) ** steps[0]
+            value, gradient = model.log_marginal_likelihood(theta, eval_gradient=True)
+            return lambda: {"lml": value, "gradient": float(np.linalg.norm(gradient))}
+
+        return evaluate
+
+    return {name: job(cls) for name, cls in CLASSIFIERS.items()}
+
+
+def classifications(data, kernel):
+    X, y, X_test, y_test = data
+
+    def job(cls):
+        def fit():
+            model = cls(kernel).fit(X, y)
+
+            def judge():
+                share = model.predict_proba(X_test)
+                loss = log_loss(y_test, share)
+                return {"lml": model.log_marginal_likelihood_value_, "log_loss": loss}
+
+            return judge
+
+        return fit
+
+    return {name: job(cls) for name, cls in CLASSIFIERS.items()}
 
 
 def regressions(data, kernel, n_restarts=0):
@@ -108,7 +160,7 @@ CASES = {
         "likelihood and gradient, 1000 x 1, RBF",
         partial(random_rows, 1000, 1),
         partial(evaluations, kernel=ConstantKernel() * RBF(0.7) + NOISE),
-        {SCIKIT_LEARN: 2.5},
+        {SCIKIT_LEARN: 2.5, GPY: 1.3, GPYTORCH: 3},
         rounds=9,
         quick_share=0.3,
     ),
@@ -116,7 +168,7 @@ CASES = {
         "likelihood and gradient, 1000 x 5, Matern 5/2 by feature",
         partial(random_rows, 1000, 5),
         partial(evaluations, kernel=ConstantKernel() * Matern(np.full(5, 2.0), nu=2.5) + NOISE),
-        {SCIKIT_LEARN: 5},
+        {SCIKIT_LEARN: 5, GPY: 1.3, GPYTORCH: 3},
         rounds=9,
         quick_share=0.3,
     ),
@@ -124,14 +176,14 @@ CASES = {
         "likelihood and gradient, 1000 x 20, RBF by feature",
         partial(random_rows, 1000, 20),
         partial(evaluations, kernel=ConstantKernel() * RBF(np.full(20, 3.0)) + NOISE),
-        {SCIKIT_LEARN: 15},
+        {SCIKIT_LEARN: 15, GPY: 1.3, GPYTORCH: 3},
         rounds=9,
         quick_share=0.3,
     ),
     "rbf-5-large": Case(
-        "likelihood and gradient, 5000 x 5, RBF by feature",
+        "likelihood and gradient, 5000 x 5, RBF by feature, in at most 350 MB",
         partial(random_rows, 5000, 5),
-        partial(evaluations, kernel=ConstantKernel() * RBF(np.full(5, 2.0)) + NOISE),
+        partial(evaluations, kernel=ConstantKernel() * RBF(np.full(5, 2.0)) + NOISE, others=False),
         rounds=1,
     ),
     "diabetes": Case(
@@ -146,6 +198,20 @@ CASES = {
         friedman,
         partial(regressions, kernel=ard(5)),
         {SCIKIT_LEARN: 6},
+        quick_share=0.5,
+    ),
+    "classifier-10": Case(
+        "likelihood and gradient of labels, 1000 x 10, RBF by feature",
+        partial(labelled_rows, 1000, 10),
+        partial(label_evaluations, kernel=ConstantKernel(2.0) * RBF(np.full(10, 2.0))),
+        {SCIKIT_LEARN: 3},
+        quick_share=0.3,
+    ),
+    "classifier-5": Case(
+        "fit of labels, 500 x 5, RBF by feature",
+        partial(labelled_rows, 500, 5),
+        partial(classifications, kernel=ConstantKernel(2.0) * RBF(np.full(5, 2.0))),
+        {SCIKIT_LEARN: 3},
         quick_share=0.5,
     ),
     "diabetes-10-starts": Case(
@@ -165,4 +231,4 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    run("gp", __doc__, CASES, ("scikit-learn", "scipy"))
+    run("gp", __doc__, CASES, ("scikit-learn", "scipy", "GPy", "gpytorch"))

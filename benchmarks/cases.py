@@ -48,6 +48,8 @@ class Case:
         Times each way is run.
     quick_share : float, default=0.1
         Share of the rows with ``--quick``.
+    warm_up : bool, default=True
+        Whether each way is run once before, unmeasured; False where a run takes minutes.
     """
 
     title: str
@@ -56,6 +58,7 @@ class Case:
     targets: Mapping[str, float] = field(default_factory=dict)
     rounds: int = 5
     quick_share: float = 0.1
+    warm_up: bool = True
 
 
 def run(name: str, description: str, cases: Mapping[str, Case], packages: tuple[str, ...]) -> None:
@@ -130,7 +133,10 @@ def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) 
     jobs = case.jobs(case.make(share=share))
     clock = "cpu" if n_threads == 1 else "wall"
     rows = []
-    for row in compare(jobs, reference=OURS, rounds=rounds or case.rounds, clock=clock):
+    measured = compare(
+        jobs, reference=OURS, rounds=rounds or case.rounds, warm_up=case.warm_up, clock=clock
+    )
+    for row in measured:
         times = {key: row.pop(key) for key in TIMES}
         rows.append({**times, "target": case.targets.get(times["job"], ""), **row})
     return rows

@@ -1,6 +1,7 @@
 """From a kernel of scikit-learn to a covariance that is evaluated by blocks, and differentiated."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,36 +28,36 @@ class CompiledCovariance:
 
     def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray) -> None:
         """Write the upper triangle of the covariance of X with itself into `out`."""
+        pairs = Pairs(X, X, diagonal=True)
         for rows in row_slices(len(X), len(X)):
-            pairs = Pairs(X[rows], X[rows.start :], diagonal=True)
-            out[rows, rows.start :] = self.term(pairs, theta).values
+            columns = slice(rows.start, len(X))
+            out[rows, columns] = self.term(pairs.block(rows, columns), theta).values
 
     def contract(self, X: np.ndarray, theta: np.ndarray, weight: WeightOf) -> np.ndarray:
         """Half the sum of weight times derivative of the covariance, by each element of theta."""
-        gradient = np.zeros(len(theta))
+        pairs, gradient = Pairs(X, X, diagonal=True), np.zeros(len(theta))
         for rows in row_slices(len(X), len(X)):
             columns = slice(rows.start, len(X))
-            pairs = Pairs(X[rows], X[columns], diagonal=True)
             adjoint = _upper_half(weight(rows, columns))
-            self.term(pairs, theta).add_gradient(adjoint, gradient)
+            self.term(pairs.block(rows, columns), theta).add_gradient(adjoint, gradient)
         return gradient
 
     def between(self, rows: np.ndarray, columns: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Covariance of rows with others."""
-        values = np.empty((len(rows), len(columns)))
+        values, pairs = np.empty((len(rows), len(columns))), Pairs(rows, columns)
         for part in row_slices(*values.shape):
-            values[part] = self.term(Pairs(rows[part], columns), theta).values
+            values[part] = self.term(pairs.block(part, slice(None)), theta).values
         return values
 
     def slopes(
         self, rows: np.ndarray, columns: np.ndarray, theta: np.ndarray, weight: np.ndarray
     ) -> np.ndarray:
         """Derivative by each of the rows of the sum over the columns of weight times covariance."""
-        gradient = np.zeros(rows.shape)
+        gradient, pairs = np.zeros(rows.shape), Pairs(rows, columns)
         for part in row_slices(len(rows), len(columns)):
-            pairs = Pairs(rows[part], columns)
-            adjoint = np.broadcast_to(weight, pairs.shape)
-            gradient[part] = self.term(pairs, theta).row_gradient(adjoint)
+            block = pairs.block(part, slice(None))
+            adjoint = np.broadcast_to(weight, block.shape)
+            gradient[part] = self.term(block, theta).row_gradient(adjoint)
         return gradient
 
 
@@ -91,10 +92,13 @@ class OwnCovariance:
 
 def _upper_half(weight: np.ndarray) -> np.ndarray:
     """Weights of half a symmetric sum: pairs off the diagonal stand in it twice, those below are left out."""
-    square = weight[:, : len(weight)]
-    square[np.tri(len(weight), k=-1, dtype=bool)] = 0
-    np.fill_diagonal(square, square.diagonal() / 2)
+    weight[:, : len(weight)] *= _half(len(weight))
     return weight
+
+
+@lru_cache(maxsize=4)
+def _half(n_rows: int) -> np.ndarray:
+    return np.triu(np.ones((n_rows, n_rows)), k=1) + 0.5 * np.eye(n_rows)
 
 
 Covariance = CompiledCovariance | OwnCovariance

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process.kernels import Kernel
+from sklearn.utils import check_random_state
 
 from sklearn_dl._base.threads import map_blocks
 
@@ -61,6 +62,23 @@ def minimize_from(
             stacklevel=4,
         )
     return best
+
+
+def starting_points(kernel: Kernel, n_random: int, random_state: Any) -> list[np.ndarray]:
+    """Theta of the kernel, and random ones, uniform within its bounds.
+
+    Raises
+    ------
+    ValueError
+        If there are to be random ones and a bound is infinite.
+    """
+    bounds = kernel.bounds
+    if n_random > 0 and not np.isfinite(bounds).all():
+        raise ValueError(
+            "Multiple optimizer restarts (n_restarts_optimizer>0) requires that all bounds are finite."
+        )
+    rng = check_random_state(random_state)
+    return [kernel.theta, *(rng.uniform(bounds[:, 0], bounds[:, 1]) for _ in range(n_random))]
 
 
 class LogNormalPriors:

@@ -3,11 +3,12 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from sklearn_dl.gaussian_process.covariance import Covariance
 
 _JITTERS = (0.0, *(10.0**power for power in range(-12, -2)))
+_FEW_ROWS, _MANY_ROWS = 64, 1500  # between which halves are inverted faster than LAPACK's blocks
 
 
 class Factor(NamedTuple):
@@ -69,7 +70,7 @@ class MarginalLikelihood:
             return -np.inf, np.zeros(len(theta))
         dual = solve(factor.L, self.y)
         value = log_likelihood(factor.L, self.y, dual)
-        lapack.dpotri(factor.L, lower=1, overwrite_c=1)
+        invert(factor.L)
         n_targets = self.y.shape[1]
 
         def weight(rows: slice, columns: slice) -> np.ndarray:
@@ -86,6 +87,28 @@ def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:
     return lapack.dpotrs(L, y, lower=1)[0]
 
 
+def invert(L: np.ndarray) -> None:
+    """Write the lower triangle of (L L')^-1 over L, which is in Fortran order."""
+    if len(L) > _MANY_ROWS:
+        lapack.dpotri(L, lower=1, overwrite_c=1)
+        return
+    _invert_triangle(L)
+    lapack.dlauum(L, lower=1, overwrite_c=1)
+
+
+def _invert_triangle(L: np.ndarray) -> None:
+    """Write the inverse of a lower triangle over it: by halves, so that nearly all is matrix products."""
+    if len(L) <= _FEW_ROWS:
+        L[...] = lapack.dtrtri(L, lower=1)[0]
+        return
+    half = len(L) // 2
+    first, last, corner = L[:half, :half], L[half:, half:], L[half:, :half]
+    _invert_triangle(first)
+    _invert_triangle(last)
+    product = blas.dtrmm(-1.0, last, corner, lower=1)
+    corner[...] = blas.dtrmm(1.0, first, product, side=1, lower=1, overwrite_b=1)
+
+
 def log_likelihood(L: np.ndarray, y: np.ndarray, dual: np.ndarray) -> float:
     """Log-density of the columns of y under N(0, L L'); `dual` solves L L' x = y."""
     n_samples, n_targets = y.shape
@@ -96,4 +119,6 @@ def log_likelihood(L: np.ndarray, y: np.ndarray, dual: np.ndarray) -> float:
 
 def inverse_diagonal(L: np.ndarray) -> np.ndarray:
     """Diagonal of (L L')^-1."""
-    return lapack.dpotri(L, lower=1)[0].diagonal().copy()
+    inverse = L.copy(order="F")
+    invert(inverse)
+    return inverse.diagonal().copy()

@@ -133,9 +133,7 @@ def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) 
     jobs = case.jobs(case.make(share=share))
     clock = "cpu" if n_threads == 1 else "wall"
     rows = []
-    measured = compare(
-        jobs, reference=OURS, rounds=rounds or case.rounds, warm_up=case.warm_up, clock=clock
-    )
+    measured = compare(jobs, reference=OURS, rounds=rounds or case.rounds, warm_up=case.warm_up, clock=clock)
     for row in measured:
         times = {key: row.pop(key) for key in TIMES}
         rows.append({**times, "target": case.targets.get(times["job"], ""), **row})

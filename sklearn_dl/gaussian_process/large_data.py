@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_dl._base.params import Estimator, NonNegativeInt, PositiveFloat, PositiveInt, param
 
 
-class LargeDataParameters(Estimator):
+class _LargeDataParameters(Estimator):
     """How a process is conditioned on its rows, and how closely."""
 
     inference: Literal["exact", "sgpr", "cg"] = param(

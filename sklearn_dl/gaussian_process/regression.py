@@ -14,7 +14,7 @@ from sklearn_dl._base.params import NonNegativeFloat, NonNegativeInt, PositiveIn
 from sklearn_dl.gaussian_process.conjugate_gradients_inference import ConjugateGradientInference
 from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
-from sklearn_dl.gaussian_process.large_data import LargeDataParameters
+from sklearn_dl.gaussian_process.large_data import _LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
 from sklearn_dl.gaussian_process.sparse_inference import SparseInference
 
@@ -25,7 +25,7 @@ _INFERENCES: dict[str, type[Inference]] = {
 }
 
 
-class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAdditions, LargeDataParameters):
+class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAdditions, _LargeDataParameters):
     r"""Gaussian process regression, with hyper-parameters of greatest marginal likelihood.
 
     The targets are values of a function with a normal prior, of covariance ``kernel``, plus noise of variance

@@ -1,6 +1,7 @@
 """Linear support vector machines of squared loss, in the primal, by Newton's method on the active rows."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
@@ -197,7 +198,7 @@ def _least_squares_step(
 ) -> tuple[np.ndarray, float]:
     """Newton step and the slope along it, from the active rows themselves instead of their products."""
     size = rows.n_columns
-    triangle = np.column_stack([np.eye(size), -w])
+    triangle: Any = np.column_stack([np.eye(size), -w])
     index = _index(excess != 0)
     for start in range(0, len(index), max(size, _BLOCK_ROWS)):
         block = index[start : start + max(size, _BLOCK_ROWS)]

@@ -1,5 +1,6 @@
 """What SVC and SVR share: parameters, the choice of the solver, and the scores of new rows."""
 
+import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm._base import BaseLibSVM
 
-from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.arrays import on_host
 from sklearn_dl._base.params import (
     Estimator,
     FiniteFloat,
@@ -111,7 +112,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self._check_params()
         state = np.random.get_state()
         try:
-            super().fit(_on_host(X), _on_host(y), None if sample_weight is None else _on_host(sample_weight))
+            fit = inspect.unwrap(super().fit)  # without scikit-learn's own check of the parameters
+            fit(self, on_host(X), on_host(y), on_host(sample_weight))
         except ValueError as error:
             name = type(self).__name__
             if name in str(error):
@@ -166,14 +168,14 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, y: Any, *rest: Any, **options: Any) -> None:
         """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
         if len(y) <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
-            params = {"tol": self.tol, "max_iter": self.max_iter}
+            tol = self.tol
             try:
-                self.set_params(tol=min(self.tol, _TIGHT_TOL), max_iter=_TIGHT_STEPS)
+                self.tol, self.max_iter = min(tol, _TIGHT_TOL), _TIGHT_STEPS
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     fit(X, y, *rest, **options)
             finally:
-                self.set_params(**params)
+                self.tol, self.max_iter = tol, -1
             if self.fit_status_ == 0:
                 return
         fit(X, y, *rest, **options)
@@ -228,7 +230,3 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
                 f"{type(self).__name__}: X.shape[1] = {X.shape[1]} should be equal to {self.shape_fit_[0]}, "
                 "the number of samples at training time: the kernel needs a column for each."
             )
-
-
-def _on_host(data: Any) -> Array:
-    return to_host(data) if is_tensor(data) else data

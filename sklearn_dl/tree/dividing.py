@@ -80,8 +80,8 @@ def _partition(rows, j, start, stop, room):
         room.entries[right] = entry & BARE | right_flags
         left += goes_left
         right += 1 - goes_left
-        left_flags &= np.uint32(goes_left - 1)
-        right_flags &= np.uint32(-goes_left)
+        left_flags = np.uint32(0) if goes_left else left_flags
+        right_flags = right_flags if goes_left else np.uint32(0)
     for i in range(right):
         entries[left + i] = room.entries[i]
 

@@ -62,13 +62,12 @@ def _describe_mean(node, value, target, entries, total):
         weight += target.weight[row]
         total_y += target.weighted_y[row]
     mean = total_y / weight
+    log_mean = np.log(mean) if target.criterion == POISSON and mean > 0 else 0.0
     impurity = 0.0
     for entry in entries:
         row = entry & BARE
         w, y = target.weight[row], target.y[row]
-        impurity += w * x_log_x(y) if target.criterion == POISSON else w * (y - mean) ** 2
+        impurity += w * (x_log_x(y) - y * log_mean if target.criterion == POISSON else (y - mean) ** 2)
     impurity /= weight
-    if target.criterion == POISSON:
-        impurity -= x_log_x(mean)
     total[0], value[0] = total_y, mean
     node.weight, node.impurity = weight, max(impurity, 0.0)

@@ -146,6 +146,29 @@ def test_every_node_is_scikit_learns(model, criterion, n_classes, grid, weighted
     assert_same_tree(model(**params).fit(X, y, w), PEERS[model](**params).fit(X, y, w))
 
 
+@pytest.mark.parametrize("unit", [1, 3e-8, 1e-6])
+@pytest.mark.parametrize("missing", [0, 0.2])
+@pytest.mark.parametrize(("model", "n_classes"), [(DecisionTreeClassifier, 3), (DecisionTreeRegressor, None)])
+def test_sorted_rows_of_many_equal_values_are_told_apart(monkeypatch, model, n_classes, missing, unit):
+    monkeypatch.setattr(building, "_FEW_ROWS", np.inf)  # nothing is binned
+    X, y = make_rows(3000, n_classes=n_classes, grid=True, missing=missing)
+    X *= unit  # steps of 3e-8 / 8 only add up to more than 1e-7 where rows between have left
+    params = {"min_samples_leaf": 40, "max_depth": 8}
+    assert_same_tree(model(**params).fit(X, y), PEERS[model](**params).fit(X, y))
+
+
+def test_numbers_beyond_float32_are_refused():
+    X, y = make_rows()
+    with pytest.raises(ValueError, match=r"DecisionTreeRegressor: Input X contains infinity or a value too lar"):
+        DecisionTreeRegressor().fit(X.astype(float) * 1e39, y)
+
+
+def test_equal_targets_are_a_leaf():
+    X, y = make_rows()
+    for criterion in ("squared_error", "poisson"):
+        assert DecisionTreeRegressor(criterion=criterion).fit(X, np.full(len(y), 1e-3)).tree_.node_count == 1
+
+
 @pytest.mark.parametrize("params", CASES, ids=str)
 @pytest.mark.parametrize("usual", [0, 1])
 @pytest.mark.parametrize(("criterion", "n_classes"), [("gini", 2), ("gini", 12), ("entropy", 3)])

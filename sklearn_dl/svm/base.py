@@ -195,11 +195,26 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             warnings.warn(
                 f"{name}: the kernel matrix of {n_rows} rows has {n_rows**2 * 4 / 2**30:.0f} GB, of which "
                 f"cache_size={self.cache_size} MB are kept, and the time grows with the square of the rows. "
-                "Approximate the kernel instead: sklearn.kernel_approximation.Nystroem or RBFSampler before "
-                f"sklearn_dl.linear_model.Linear{name}.",
+                "Approximate the kernel instead: from sklearn.kernel_approximation import Nystroem; "
+                f"from sklearn.pipeline import make_pipeline; from sklearn_dl.linear_model import Linear{name}; "
+                f"model = make_pipeline(Nystroem({self._approximated()}, n_components=300), Linear{name}())",
                 UserWarning,
                 stacklevel=5,
             )
+
+    def _approximated(self) -> str:
+        """The kernel as Nystroem takes it."""
+        if self.kernel not in KERNELS:
+            return f"kernel={self.kernel!r}" if isinstance(self.kernel, str) else "kernel=your_kernel"
+        names = {
+            "linear": [],
+            "rbf": ["gamma"],
+            "poly": ["gamma", "coef0", "degree"],
+            "sigmoid": ["gamma", "coef0"],
+        }
+        values = {"gamma": float(self._gamma), "coef0": self.coef0, "degree": self.degree}
+        parts = [f"kernel={self.kernel!r}", *(f"{name}={values[name]:.6g}" for name in names[self.kernel])]
+        return ", ".join(parts)
 
     def _kernel(self) -> Kernel:
         return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))

@@ -4,7 +4,10 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 _RIDGE = 1e-12  # of the largest curvature, for rows whose kernel is singular
-_BOUNDS_MET = 32, 16  # so many, and one in so many, coefficients meet their bounds at most: pairs do it cheaper
+_BOUNDS_MET = (
+    32,
+    16,
+)  # so many, and one in so many, coefficients meet their bounds at most: pairs do it cheaper
 
 
 def free_step(

@@ -126,7 +126,9 @@ class _Descent:
             upper - beta,
             8 * float(np.finfo(kernel.dtype).eps),
         )
-        moved = np.where(change == lower - beta, lower, np.where(change == upper - beta, upper, beta + change))
+        moved = np.where(
+            change == lower - beta, lower, np.where(change == upper - beta, upper, beta + change)
+        )
         self.beta[free] = moved
         self._follow(free, moved - beta)
 

@@ -18,7 +18,12 @@ def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_st
     the largest number before they look where it is, so that they run in vectors.
     """
     n_rows = len(beta)
-    diagonal, up_kinks, down_kinks, gains = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
+    diagonal, up_kinks, down_kinks, gains = (
+        np.empty(n_rows),
+        np.empty(n_rows),
+        np.empty(n_rows),
+        np.empty(n_rows),
+    )
     for t in range(n_rows):
         diagonal[t] = kernel[t, t]
         up_kinks[t] = -np.inf if beta[t] >= upper[t] else -epsilon if beta[t] >= 0 else epsilon

@@ -184,8 +184,8 @@ class TreeModel(FloatTableInput, Estimator, ABC):
         )
         if not sparse.issparse(X) and not _fits_float32(X):
             raise ValueError(
-                f"{name}: Input X contains infinity or a value too large for dtype('float32'), as which a tree "
-                "reads it. Scale the features, or take their logarithm."
+                f"{name}: Input X contains infinity or a value too large for dtype('float32'), as which a "
+                "tree reads it. Scale the features, or take their logarithm."
             )
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")

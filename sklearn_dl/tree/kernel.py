@@ -63,8 +63,8 @@ MOST_ENTRIES = 1 << 30  # rows times classes that leave room for the flags
 class Rows(NamedTuple):
     """Rows in the order of each feature; in one order for all where features are binned.
 
-    An entry is the row, above `n_bits` bits for its class. Where rows are sorted, the two highest bits tell its
-    value from that of the entry before: the values themselves are only looked up where those do not tell.
+    An entry is the row, above `n_bits` bits for its class. Where rows are sorted, the two highest bits tell
+    its value from that of the entry before: the values are only looked up where those bits do not tell.
     """
 
     entries: np.ndarray  #: (n_features or 1, n_samples), uint32; missing values last

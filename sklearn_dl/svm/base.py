@@ -206,14 +206,13 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         """The kernel as Nystroem takes it."""
         if self.kernel not in KERNELS:
             return f"kernel={self.kernel!r}" if isinstance(self.kernel, str) else "kernel=your_kernel"
-        names = {
-            "linear": [],
-            "rbf": ["gamma"],
-            "poly": ["gamma", "coef0", "degree"],
-            "sigmoid": ["gamma", "coef0"],
-        }
+        named = ("gamma", "coef0", "degree")
+        names = {"rbf": named[:1], "poly": named, "sigmoid": named[:2]}
         values = {"gamma": float(self._gamma), "coef0": self.coef0, "degree": self.degree}
-        parts = [f"kernel={self.kernel!r}", *(f"{name}={values[name]:.6g}" for name in names[self.kernel])]
+        parts = [
+            f"kernel={self.kernel!r}",
+            *(f"{name}={values[name]:.6g}" for name in names.get(self.kernel, [])),
+        ]
         return ", ".join(parts)
 
     def _kernel(self) -> Kernel:

@@ -88,7 +88,7 @@ class _Descent:
         )
 
     def free(self) -> np.ndarray:
-        """Coefficients along which the objective is smooth: at no bound, and not at 0 where that is a kink."""
+        """Coefficients along which the objective is smooth: at no bound, nor at 0 where that is a kink."""
         free = (self.beta > self.problem.lower) & (self.beta < self.problem.upper)
         if self.problem.epsilon > 0:
             free &= self.beta != 0

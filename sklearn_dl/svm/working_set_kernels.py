@@ -14,8 +14,8 @@ def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_st
     information: Fan, Chen, Lin (2005), Working set selection using second order information for training
     support vector machines, WSS 2. Changes `beta` and `gradient` (of the smooth part) in place.
 
-    A step ends at a bound, or at 0 where the absolute values have their kink. Loops have no branches, and take
-    the largest number before they look where it is, so that they run in vectors.
+    A step ends at a bound, or at 0 where the absolute values have their kink. Loops have no branches, and
+    take the largest number before they look where it is, so that they run in vectors.
     """
     n_rows = len(beta)
     diagonal, up_kinks, down_kinks, gains = (

@@ -196,7 +196,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
                 f"{name}: the kernel matrix of {n_rows} rows has {n_rows**2 * 4 / 2**30:.0f} GB, of which "
                 f"cache_size={self.cache_size} MB are kept, and the time grows with the square of the rows. "
                 "Approximate the kernel instead: from sklearn.kernel_approximation import Nystroem; "
-                f"from sklearn.pipeline import make_pipeline; from sklearn_dl.linear_model import Linear{name}; "
+                "from sklearn.pipeline import make_pipeline; "
+                f"from sklearn_dl.linear_model import Linear{name}; "
                 f"model = make_pipeline(Nystroem({self._approximated()}, n_components=300), Linear{name}())",
                 UserWarning,
                 stacklevel=5,

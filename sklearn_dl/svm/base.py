@@ -1,5 +1,6 @@
 """What SVC and SVR share: parameters, the choice of the solver, and the scores of new rows."""
 
+import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm._base import BaseLibSVM
 
-from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.arrays import on_host
 from sklearn_dl._base.params import (
     Estimator,
     FiniteFloat,
@@ -111,7 +112,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self._check_params()
         state = np.random.get_state()
         try:
-            super().fit(_on_host(X), _on_host(y), None if sample_weight is None else _on_host(sample_weight))
+            fit = inspect.unwrap(super().fit)  # without scikit-learn's own check of the parameters
+            fit(self, on_host(X), on_host(y), on_host(sample_weight))
         except ValueError as error:
             name = type(self).__name__
             if name in str(error):
@@ -166,14 +168,14 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, y: Any, *rest: Any, **options: Any) -> None:
         """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
         if len(y) <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
-            params = {"tol": self.tol, "max_iter": self.max_iter}
+            tol = self.tol
             try:
-                self.set_params(tol=min(self.tol, _TIGHT_TOL), max_iter=_TIGHT_STEPS)
+                self.tol, self.max_iter = min(tol, _TIGHT_TOL), _TIGHT_STEPS
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     fit(X, y, *rest, **options)
             finally:
-                self.set_params(**params)
+                self.tol, self.max_iter = tol, -1
             if self.fit_status_ == 0:
                 return
         fit(X, y, *rest, **options)
@@ -193,11 +195,26 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             warnings.warn(
                 f"{name}: the kernel matrix of {n_rows} rows has {n_rows**2 * 4 / 2**30:.0f} GB, of which "
                 f"cache_size={self.cache_size} MB are kept, and the time grows with the square of the rows. "
-                "Approximate the kernel instead: sklearn.kernel_approximation.Nystroem or RBFSampler before "
-                f"sklearn_dl.linear_model.Linear{name}.",
+                "Approximate the kernel instead: from sklearn.kernel_approximation import Nystroem; "
+                "from sklearn.pipeline import make_pipeline; "
+                f"from sklearn_dl.linear_model import Linear{name}; "
+                f"model = make_pipeline(Nystroem({self._approximated()}, n_components=300), Linear{name}())",
                 UserWarning,
                 stacklevel=5,
             )
+
+    def _approximated(self) -> str:
+        """The kernel as Nystroem takes it."""
+        if self.kernel not in KERNELS:
+            return f"kernel={self.kernel!r}" if isinstance(self.kernel, str) else "kernel=your_kernel"
+        named = ("gamma", "coef0", "degree")
+        names = {"rbf": named[:1], "poly": named, "sigmoid": named[:2]}
+        values = {"gamma": float(self._gamma), "coef0": self.coef0, "degree": self.degree}
+        parts = [
+            f"kernel={self.kernel!r}",
+            *(f"{name}={values[name]:.6g}" for name in names.get(self.kernel, [])),
+        ]
+        return ", ".join(parts)
 
     def _kernel(self) -> Kernel:
         return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))
@@ -228,7 +245,3 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
                 f"{type(self).__name__}: X.shape[1] = {X.shape[1]} should be equal to {self.shape_fit_[0]}, "
                 "the number of samples at training time: the kernel needs a column for each."
             )
-
-
-def _on_host(data: Any) -> Array:
-    return to_host(data) if is_tensor(data) else data

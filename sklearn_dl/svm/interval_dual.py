@@ -4,11 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_dl.svm.free_steps import free_step
 from sklearn_dl.svm.kernel_rows import KernelRows
 from sklearn_dl.svm.working_set_kernels import solve_working_set
 
 _WORKING_SET = 256
 _INNER_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
+_STEP_WORK = 20_000  # multiplications of a matrix product in whose time a step along a pair is made
+_FREE_STEP_WORK = 1e8  # of the smallest Newton step, by its calls
 
 
 class Problem(NamedTuple):
@@ -38,57 +41,113 @@ def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Sol
 
     A working set of the worst violators is solved by steps along pairs; then the gradients of all rows follow
     from the kernel rows of those coefficients that have changed. Joachims (1999), Making large-scale SVM
-    learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM.
+    learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM. Where this has taken
+    as long as a Newton step of all free coefficients, one is made: many that are alike need ever more pairs.
     """
-    n_rows = len(problem.target)
-    indices = np.concatenate([np.arange(first, first + count) for first, count in problem.ranges])
-    beta, gradient = np.zeros(n_rows), -problem.target
-    n_steps, kept = 0, np.empty(0, np.int64)
+    descent = _Descent(rows, problem)
+    n_steps, work, kept = 0, 0.0, np.empty(0, np.int64)
     while True:
-        ups, downs = _directions(problem, beta, gradient)
-        highest, lowest = ups.max(), downs.min()
-        violation = highest - lowest
+        ups, downs = descent.directions()
+        violation = ups.max() - downs.min()
         if violation < tol or n_steps >= max_steps:
             break
         working = _working_set(ups, downs, kept)
-        part = beta[working]
-        taken = solve_working_set(
-            rows.square(indices[working]),
-            gradient[working],
-            part,
+        aim = max(_INNER_REDUCTION * violation, 0.5 * tol)
+        n_taken, has_moved = descent.step_in_pairs(working, aim, max_steps - n_steps)
+        if not has_moved:  # rounding hides the violation
+            break
+        n_steps += n_taken
+        kept = working[: _WORKING_SET // 2]
+        work += n_taken * _STEP_WORK
+        n_free = len(descent.free())
+        if n_free > 1 and n_free**3 + n_free * len(ups) + _FREE_STEP_WORK <= work:
+            work = 0.0
+            descent.step_freely()
+    return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
+
+
+class _Descent:
+    """Coefficients on their way to the minimum, and the gradient of the smooth part of the objective."""
+
+    def __init__(self, rows: KernelRows, problem: Problem) -> None:
+        self.rows, self.problem = rows, problem
+        self.indices = np.concatenate([np.arange(first, first + count) for first, count in problem.ranges])
+        self.beta, self.gradient = np.zeros(len(problem.target)), -problem.target
+
+    def directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Slopes of descent of every coefficient upwards and, negative, downwards; infinite at bounds."""
+        beta, epsilon = self.beta, self.problem.epsilon
+        if epsilon == 0:
+            ups = downs = -self.gradient
+        else:
+            ups = -self.gradient - np.where(beta >= 0, epsilon, -epsilon)
+            downs = -self.gradient - np.where(beta > 0, epsilon, -epsilon)
+        return (
+            np.where(beta < self.problem.upper, ups, -np.inf),
+            np.where(beta > self.problem.lower, downs, np.inf),
+        )
+
+    def free(self) -> np.ndarray:
+        """Coefficients along which the objective is smooth: at no bound, nor at 0 where that is a kink."""
+        free = (self.beta > self.problem.lower) & (self.beta < self.problem.upper)
+        if self.problem.epsilon > 0:
+            free &= self.beta != 0
+        return np.flatnonzero(free)
+
+    def step_in_pairs(self, working: np.ndarray, tol: float, max_steps: int) -> tuple[int, bool]:
+        """Minimize over a working set; the number of steps, and whether a coefficient has moved."""
+        problem, beta = self.problem, self.beta[working]
+        n_steps = solve_working_set(
+            self.rows.square(self.indices[working]),
+            self.gradient[working],
+            beta,
             problem.lower[working],
             problem.upper[working],
             problem.epsilon,
-            max(_INNER_REDUCTION * violation, 0.5 * tol),
-            max_steps - n_steps,
+            tol,
+            max_steps,
         )
-        change = part - beta[working]
+        change = beta - self.beta[working]
+        self.beta[working] = beta
+        self._follow(working, change)
+        return n_steps, bool(change.any())
+
+    def step_freely(self) -> None:
+        """Take a Newton step of all free coefficients."""
+        free, epsilon = self.free(), self.problem.epsilon
+        beta, lower, upper = self.beta[free], self.problem.lower[free], self.problem.upper[free]
+        if epsilon > 0:
+            lower, upper = np.where(beta > 0, 0.0, lower), np.where(beta < 0, 0.0, upper)
+        kernel = self.rows.square(self.indices[free])
+        change = free_step(
+            kernel.astype(np.float64),
+            self.gradient[free] + epsilon * np.sign(beta),
+            lower - beta,
+            upper - beta,
+            8 * float(np.finfo(kernel.dtype).eps),
+        )
+        moved = np.where(
+            change == lower - beta, lower, np.where(change == upper - beta, upper, beta + change)
+        )
+        self.beta[free] = moved
+        self._follow(free, moved - beta)
+
+    def intercept(self) -> float:
+        """Common slope of the free coefficients; without any, the middle of what optimality allows."""
+        ups, downs = self.directions()
+        free = self.free()
+        if len(free):
+            return float(ups[free].mean())
+        return float((ups.max() + downs.min()) / 2)
+
+    def _follow(self, changed: np.ndarray, change: np.ndarray) -> None:
+        """Update the gradient of all coefficients after a change of some."""
         moved = np.flatnonzero(change)
-        if not len(moved):  # rounding hides the violation
-            break
-        n_steps += taken
-        beta[working] = part
         targets, start = [], 0
-        for first, count in problem.ranges:
-            targets.append((first, gradient[start : start + count]))
+        for first, count in self.problem.ranges:
+            targets.append((first, self.gradient[start : start + count]))
             start += count
-        rows.add_products(indices[working[moved]], change[moved], targets)
-        kept = working[: _WORKING_SET // 2]
-    return Solution(beta, _intercept(problem, beta, ups, downs), n_steps, n_steps < max_steps)
-
-
-def _directions(problem: Problem, beta: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of descent of every coefficient upwards and, negative, downwards; infinite at bounds."""
-    epsilon = problem.epsilon
-    if epsilon == 0:
-        ups = downs = -gradient
-    else:
-        ups = -gradient - np.where(beta >= 0, epsilon, -epsilon)
-        downs = -gradient - np.where(beta > 0, epsilon, -epsilon)
-    return (
-        np.where(beta < problem.upper, ups, -np.inf),
-        np.where(beta > problem.lower, downs, np.inf),
-    )
+        self.rows.add_products(self.indices[changed[moved]], change[moved], targets)
 
 
 def _working_set(ups: np.ndarray, downs: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -104,13 +163,3 @@ def _working_set(ups: np.ndarray, downs: np.ndarray, kept: np.ndarray) -> np.nda
     downs[up] = np.inf
     down = np.argpartition(downs, half)[:half]
     return np.concatenate([up, down[np.isfinite(downs[down])], kept])
-
-
-def _intercept(problem: Problem, beta: np.ndarray, ups: np.ndarray, downs: np.ndarray) -> float:
-    """Common slope of the free coefficients; without any, the middle of what optimality allows."""
-    free = (beta > problem.lower) & (beta < problem.upper)
-    if problem.epsilon > 0:
-        free &= beta != 0
-    if free.any():
-        return float(ups[free].mean())
-    return float((ups.max() + downs.min()) / 2)

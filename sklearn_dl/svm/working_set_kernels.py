@@ -6,7 +6,7 @@ from numba import njit
 _LEAST_CURVATURE = 1e-12  # of a pair of equal rows, along which the objective is linear
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc", "contract"})
 def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_steps):
     """Minimize over the coefficients of a working set by steps along pairs, and return the number of steps.
 
@@ -14,35 +14,54 @@ def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_st
     information: Fan, Chen, Lin (2005), Working set selection using second order information for training
     support vector machines, WSS 2. Changes `beta` and `gradient` (of the smooth part) in place.
 
-    A step ends at a bound, or at 0 where the absolute values have their kink.
+    A step ends at a bound, or at 0 where the absolute values have their kink. Loops have no branches, and
+    take the largest number before they look where it is, so that they run in vectors.
     """
     n_rows = len(beta)
-    downs = np.empty(n_rows)
+    diagonal, up_kinks, down_kinks, gains = (
+        np.empty(n_rows),
+        np.empty(n_rows),
+        np.empty(n_rows),
+        np.empty(n_rows),
+    )
+    for t in range(n_rows):
+        diagonal[t] = kernel[t, t]
+        up_kinks[t] = -np.inf if beta[t] >= upper[t] else -epsilon if beta[t] >= 0 else epsilon
+        down_kinks[t] = np.inf if beta[t] <= lower[t] else -epsilon if beta[t] > 0 else epsilon
     for step in range(max_steps):
-        highest, i = -np.inf, -1
-        lowest = np.inf
+        highest, lowest = -np.inf, np.inf
         for t in range(n_rows):
-            up = -gradient[t] - (epsilon if beta[t] >= 0 else -epsilon)
-            if beta[t] < upper[t] and up > highest:
-                highest, i = up, t
-            downs[t] = -gradient[t] - (epsilon if beta[t] > 0 else -epsilon) if beta[t] > lower[t] else np.inf
-            lowest = min(lowest, downs[t])
-        if highest - lowest < tol:
+            up, down = up_kinks[t] - gradient[t], down_kinks[t] - gradient[t]
+            highest = up if up > highest else highest
+            lowest = down if down < lowest else lowest
+        if not highest - lowest >= tol:
             return step
-        best, j, length = -np.inf, -1, 0.0
+        i = n_rows
         for t in range(n_rows):
-            slope = highest - downs[t]
-            if slope > 0:
-                curvature = max(kernel[i, i] + kernel[t, t] - 2.0 * kernel[i, t], _LEAST_CURVATURE)
-                if slope * slope > best * curvature:
-                    best, j, length = slope * slope / curvature, t, slope / curvature
+            i = min(i, t if up_kinks[t] - gradient[t] == highest else n_rows)
+        row, best = kernel[i], 0.0
+        for t in range(n_rows):
+            slope = highest - (down_kinks[t] - gradient[t])
+            curvature = diagonal[i] + diagonal[t] - 2.0 * row[t]
+            curvature = curvature if curvature > _LEAST_CURVATURE else _LEAST_CURVATURE
+            gains[t] = slope * slope / curvature if slope > 0 else 0.0
+            best = gains[t] if gains[t] > best else best
+        j = n_rows
+        for t in range(n_rows):
+            j = min(j, t if gains[t] == best else n_rows)
+        slope = highest - (down_kinks[j] - gradient[j])
+        length = slope / max(diagonal[i] + diagonal[j] - 2.0 * row[j], _LEAST_CURVATURE)
         end_i = 0.0 if epsilon > 0 and beta[i] < 0 else upper[i]
         end_j = 0.0 if epsilon > 0 and beta[j] > 0 else lower[j]
         length = min(length, end_i - beta[i], beta[j] - end_j)
         beta[i] = end_i if length == end_i - beta[i] else beta[i] + length
         beta[j] = end_j if length == beta[j] - end_j else beta[j] - length
+        for t in (i, j):
+            up_kinks[t] = -np.inf if beta[t] >= upper[t] else -epsilon if beta[t] >= 0 else epsilon
+            down_kinks[t] = np.inf if beta[t] <= lower[t] else -epsilon if beta[t] > 0 else epsilon
+        other = kernel[j]
         for t in range(n_rows):
-            gradient[t] += length * (kernel[i, t] - kernel[j, t])
+            gradient[t] += length * (row[t] - other[t])
     return max_steps
 
 

@@ -17,7 +17,7 @@ def unusual_share(X: np.ndarray) -> float:
     It is infinite where some feature has more than 256 values.
     """
     n_usual = 0
-    for column in X[:_FEW_ROWS].T:
+    for column in X[:_FEW_ROWS].T.astype(np.float32):
         values, counts = np.unique(column, return_counts=True)
         if len(values) > MOST_BINS:
             return np.inf
@@ -80,7 +80,7 @@ def bin_features(X: np.ndarray, max_bins: int, random_state: np.random.RandomSta
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features), float32
+    X : ndarray of shape (n_samples, n_features), float32 or float64
         Rows; NaN is missing.
     max_bins : int
         Bins of a feature at most, missing values not counted.
@@ -115,9 +115,9 @@ def _empty_bins(X: np.ndarray) -> Bins:
 
 
 def _columns(X):
-    """Columns of X one after the other, contiguous, in memory that later ones overwrite."""
-    n_columns = min(max(_BLOCK_BYTES // X[:, :1].nbytes, 1), 16)
-    block = np.empty((n_columns, len(X)), X.dtype)
+    """Columns of X one after the other, float32 and contiguous, in memory that later ones overwrite."""
+    n_columns = min(max(_BLOCK_BYTES // (4 * len(X)), 1), 16)
+    block = np.empty((n_columns, len(X)), np.float32)
     for first in range(0, X.shape[1], n_columns):
         part = X[:, first : first + n_columns].T
         block[: len(part)] = part

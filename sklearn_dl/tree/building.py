@@ -3,15 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.tree._tree import TREE_LEAF, TREE_UNDEFINED, Tree
+from sklearn.tree._tree import Tree
 
 from sklearn_dl.tree.binning import bin_features, bin_values, list_values, unusual_share
-from sklearn_dl.tree.growing import grow
+from sklearn_dl.tree.growing import grow, make_room
 from sklearn_dl.tree.kernel import (
     ENTROPY,
     GINI,
-    NODE,
-    NONE,
     POISSON,
     SQUARED_ERROR,
     Bins,
@@ -31,7 +29,7 @@ CRITERIA = {
     "poisson": POISSON,
 }
 
-_COLUMNS = 4  # transposed at a time
+_COLUMNS = 2  # transposed at a time
 _FEW_ROWS = 2_000  # below, sorting is faster than binning
 _LISTED_ROWS = 1 << 16  # at most, where features are lists
 _LISTED_SHARE = 0.35  # of the numbers at most
@@ -40,7 +38,7 @@ _LISTED_SHARE = 0.35  # of the numbers at most
 class Problem(NamedTuple):
     """What a tree is grown from."""
 
-    X: np.ndarray  #: (n_samples, n_features), float32
+    X: np.ndarray  #: (n_samples, n_features), float32 or float64, which is read as float32
     y: np.ndarray  #: class indices, or real targets in float64, of shape (n_samples,)
     n_classes: int  #: 0 for real targets
     weight: np.ndarray | None  #: (n_samples,), above 0
@@ -68,18 +66,44 @@ def build_tree(problem: Problem, limits: Limits, random_state: np.random.RandomS
     """
     center = _center(problem)
     # Spread over all 64 bits, which the first random numbers would else not reach.
-    seed = np.uint64(int(random_state.randint(1, np.iinfo(np.int32).max)) * 0x9E3779B97F4A7C15 % 2**64)
+    seed = int(random_state.randint(1, np.iinfo(np.int32).max)) * 0x9E3779B97F4A7C15 % 2**64
     n_samples, n_features = problem.X.shape
+    width = max(1, problem.n_classes)
     capacity = 2 * n_samples - 1
     if limits.max_depth < 48:
         capacity = min(capacity, 2 ** (limits.max_depth + 1) - 1)
     if limits.max_leaf_nodes > 0:
         capacity = min(capacity, 2 * limits.max_leaf_nodes - 1)
-    nodes = np.empty(capacity, NODE)
-    values = np.empty((capacity, max(1, problem.n_classes)))
+    tree = Tree(n_features, np.array([width], np.intp), 1)
+    # Zeros, between fields too, so that equal trees pickle to equal bytes.
+    table, values = np.zeros(capacity, tree.__getstate__()["nodes"].dtype), np.empty((capacity, width))
+    n_nodes, depth = _grow(problem, center, limits, seed, random_state, table, values)
+    values = values[:n_nodes]
+    values += center
+    tree.__setstate__(
+        {
+            "max_depth": depth,
+            "node_count": n_nodes,
+            "nodes": table[:n_nodes],
+            "values": values[:, None, :],
+        }
+    )
+    return tree
+
+
+def _grow(
+    problem: Problem,
+    center: float,
+    limits: Limits,
+    seed: int,
+    random_state: np.random.RandomState,
+    table: np.ndarray,
+    values: np.ndarray,
+) -> tuple[int, int]:
+    """Number of nodes and depth; all but `table` and `values` is free again when this returns."""
     rows, bins, listed = _arrange(problem, random_state)
-    n_nodes = grow(rows, bins, listed, _target(problem, center), limits, seed, nodes, values)
-    return _tree(nodes[:n_nodes], values[:n_nodes] + center, n_features, max(1, problem.n_classes))
+    room = make_room(len(problem.y), len(table), values.shape[1], bins is not None, limits, seed)
+    return grow(rows, bins, listed, _target(problem, center), limits, room, table, values)
 
 
 def _center(problem: Problem) -> float:
@@ -112,13 +136,25 @@ def _arrange(
         bins, listed = _bin_few_values(problem)
     if bins is not None:
         entries = (np.arange(n_samples, dtype=np.uint32) << np.uint32(n_bits) | codes)[None]
-        return Rows(np.empty((0, 0), np.float32), entries, n_bits, has_missing), bins, listed
-    values = np.empty((n_features, n_samples), np.float32)
-    entries = np.empty((n_features, n_samples), np.uint32)
-    for first in range(0, n_features, _COLUMNS):
-        block = slice(first, first + _COLUMNS)
-        presort(np.ascontiguousarray(X[:, block].T), codes, n_bits, values[block], entries[block])
-    return Rows(values, entries, n_bits, has_missing), None, None
+    else:
+        entries = np.empty((n_features, n_samples), np.uint32)
+        for first in range(0, n_features, _COLUMNS):
+            block = slice(first, first + _COLUMNS)
+            presort(np.ascontiguousarray(X[:, block].T, np.float32), codes, n_bits, entries[block])
+    return Rows(entries, n_bits, has_missing, *_in_one_dimension(X)), bins, listed
+
+
+def _in_one_dimension(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """X as an array of float32 and one of float64, of which one is empty, and its steps in elements.
+
+    So every X is of one type to the kernels, which are compiled once.
+    """
+    if not (X.flags.c_contiguous or X.flags.f_contiguous):
+        X = np.ascontiguousarray(X)
+    numbers, other = X.ravel(order="K"), np.empty(0, np.float64 if X.dtype == np.float32 else np.float32)
+    pair = (numbers, other) if X.dtype == np.float32 else (other, numbers)
+    row_step, column_step = (step // X.itemsize for step in X.strides)
+    return *pair, row_step, column_step
 
 
 def _bin_few_values(problem: Problem) -> tuple[Bins | None, Listed | None]:
@@ -136,38 +172,12 @@ def _bin_few_values(problem: Problem) -> tuple[Bins | None, Listed | None]:
 def _target(problem: Problem, center: float) -> Target:
     n_samples = len(problem.y)
     weight = np.ones(n_samples) if problem.weight is None else problem.weight
-    y = np.empty(0) if problem.n_classes > 0 else problem.y - center
+    y = np.empty(0) if problem.n_classes > 0 else problem.y if center == 0 else problem.y - center
     logs = np.empty(0)
     if CRITERIA[problem.criterion] == ENTROPY and problem.weight is None:
         counts = np.arange(n_samples + 1.0)
         logs = counts * np.log(np.maximum(counts, 1))
     return Target(
         CRITERIA[problem.criterion], problem.n_classes, weight, problem.weight is None, y,
-        y if problem.n_classes > 0 else y * weight, logs,
+        y if problem.n_classes > 0 or problem.weight is None else y * weight, logs,
     )  # fmt: skip
-
-
-def _tree(nodes: np.ndarray, values: np.ndarray, n_features: int, n_classes: int) -> Tree:
-    """scikit-learn's tree with these nodes."""
-    tree = Tree(n_features, np.array([n_classes], np.intp), 1)
-    number, order = nodes["number"], np.argsort(nodes["number"])
-    nodes = nodes[order]
-    is_leaf = nodes["left"] == NONE
-    table = np.zeros(len(nodes), tree.__getstate__()["nodes"].dtype)  # zeros between fields too, for pickles
-    table["left_child"] = np.where(is_leaf, TREE_LEAF, number[nodes["left"]])
-    table["right_child"] = np.where(is_leaf, TREE_LEAF, number[nodes["right"]])
-    table["feature"] = np.where(is_leaf, TREE_UNDEFINED, nodes["feature"])
-    table["threshold"] = np.where(is_leaf, TREE_UNDEFINED, nodes["threshold"])
-    table["missing_go_to_left"] = np.where(is_leaf, 0, nodes["missing_left"])
-    table["impurity"] = nodes["impurity"]
-    table["n_node_samples"] = nodes["stop"] - nodes["start"]
-    table["weighted_n_node_samples"] = nodes["weight"]
-    tree.__setstate__(
-        {
-            "max_depth": int(nodes["depth"].max()),
-            "node_count": len(nodes),
-            "nodes": table,
-            "values": np.ascontiguousarray(values[order][:, None, :]),
-        }
-    )
-    return tree

@@ -27,6 +27,7 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl.tree.building import CRITERIA, Problem, build_tree
+from sklearn_dl.tree.kernel import MOST_ENTRIES
 from sklearn_dl.tree.stopping import read_limits
 
 _SMALL = 100_000  # numbers in X below which scikit-learn's builder takes less time than loading a kernel
@@ -36,12 +37,20 @@ LeafShare = Annotated[
     float, Interval("a float between 0 and 1", low=0, high=1, open_low=True, open_high=True)
 ]
 AtLeastTwo = Annotated[int, Interval("an int of at least 2", low=2)]
-_MOST_ENTRIES = 1 << 31  # rows times classes that fit into an entry of the sorted table
 
 
 def _as_array(data: Any) -> Any:
     """A tensor as an ndarray; anything else as it is."""
     return to_host(data) if is_tensor(data) else data
+
+
+def _fits_float32(X: np.ndarray) -> bool:
+    """Whether no number but NaN becomes infinite in float32."""
+    if X.dtype == np.float32:
+        return True
+    with np.errstate(over="ignore"):
+        extremes = np.array([np.fmin.reduce(X, axis=None), np.fmax.reduce(X, axis=None)]).astype(np.float32)
+    return not np.isinf(extremes).any()
 
 
 class TreeModel(FloatTableInput, Estimator, ABC):
@@ -170,7 +179,14 @@ class TreeModel(FloatTableInput, Estimator, ABC):
 
     def _read(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         name = type(self).__name__
-        X = self._read_X(X, reset=True, dtype=np.float32, accept_sparse="csc", ensure_all_finite="allow-nan")
+        X = self._read_X(
+            X, reset=True, dtype=(np.float32, np.float64), accept_sparse="csc", ensure_all_finite="allow-nan"
+        )
+        if not sparse.issparse(X) and not _fits_float32(X):
+            raise ValueError(
+                f"{name}: Input X contains infinity or a value too large for dtype('float32'), as which a "
+                "tree reads it. Scale the features, or take their logarithm."
+            )
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
@@ -217,7 +233,7 @@ class TreeModel(FloatTableInput, Estimator, ABC):
         given_weight = weight
         y, n_classes, weight = self._read_target(labels, given_weight)
         bad_weight = weight is not None and (weight.min() < 0 or weight.max() == 0)
-        if bad_weight or len(X) * max(n_classes, 1) >= _MOST_ENTRIES:
+        if bad_weight or len(X) * max(n_classes, 1) >= MOST_ENTRIES:
             return self._fit_as_peer(X, labels, given_weight, random_state)
         self.n_features_in_, self.n_outputs_ = X.shape[1], 1
         limits = read_limits(self, len(X), n_classes, weight)

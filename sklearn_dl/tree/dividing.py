@@ -3,14 +3,12 @@
 import numpy as np
 
 from sklearn_dl.tree.bin_splits import listed_part
-from sklearn_dl.tree.kernel import inner
+from sklearn_dl.tree.kernel import BARE, FLAGS, inner, row_of
 
 
 @inner
-def divide(nodes, me, child, rows, bins, listed, target, limits, room):
-    """Move the rows of a node, and place its children, ``nodes[child]`` and ``nodes[child + 1]``."""
-    node, left, right = nodes[me], nodes[child], nodes[child + 1]
-    node.left, node.right = child, child + 1
+def divide(node, left, right, rows, bins, listed, target, limits, room):
+    """Move the rows of a node, and fill in its children."""
     n_missing_left = node.n_missing if node.missing_left else 0
     middle = node.start + node.n_left + n_missing_left
     if bins is None:
@@ -39,6 +37,8 @@ def divide(nodes, me, child, rows, bins, listed, target, limits, room):
     left.start, left.stop, right.start, right.stop = node.start, middle, middle, node.stop
     left.order = right.order = order
     left.depth = right.depth = node.depth + 1
+    left.parent = right.parent = node.number
+    left.is_right, right.is_right = 0, 1
     left.n_active = right.n_active = node.n_active
     left.lower = right.lower = node.lower
     left.upper = right.upper = node.upper
@@ -56,28 +56,34 @@ def _mark(node, rows, goes_left):
     entries, n_bits = rows.entries[node.feature], rows.n_bits
     known = node.stop - node.n_missing
     for i in range(node.start, node.start + node.n_left):
-        goes_left[entries[i] >> n_bits] = 1
+        goes_left[row_of(entries[i], n_bits)] = 1
     for i in range(node.start + node.n_left, known):
-        goes_left[entries[i] >> n_bits] = 0
+        goes_left[row_of(entries[i], n_bits)] = 0
     for i in range(known, node.stop):
-        goes_left[entries[i] >> n_bits] = node.missing_left
+        goes_left[row_of(entries[i], n_bits)] = node.missing_left
 
 
 @inner
 def _partition(rows, j, start, stop, room):
     """Move the marked rows before the others, both in their order."""
-    values, entries, n_bits = rows.values[j], rows.entries[j], rows.n_bits
+    entries, n_bits = rows.entries[j], rows.n_bits
     left, right = start, 0
+    # A value is greater than the one before on its side if any that went between them was.
+    left_flags = right_flags = np.uint32(0)
     for i in range(start, stop):
-        entry, value = entries[i], values[i]
-        goes_left = int(room.goes_left[entry >> n_bits])
+        entry = entries[i]
+        goes_left = int(room.goes_left[row_of(entry, n_bits)])
+        left_flags |= entry & FLAGS
+        right_flags |= entry & FLAGS
         # Both are written, and the one that is not wanted is overwritten: no branch to mispredict.
-        entries[left], values[left] = entry, value
-        room.entries[right], room.values[right] = entry, value
+        entries[left] = entry & BARE | left_flags
+        room.entries[right] = entry & BARE | right_flags
         left += goes_left
         right += 1 - goes_left
+        left_flags = np.uint32(0) if goes_left else left_flags
+        right_flags = right_flags if goes_left else np.uint32(0)
     for i in range(right):
-        entries[left + i], values[left + i] = room.entries[i], room.values[i]
+        entries[left + i] = room.entries[i]
 
 
 @inner
@@ -146,10 +152,11 @@ def _middle_value(entries, n_bits, left, right, target):
     for child in (left, right):
         weight = value = 0.0
         for entry in entries[child.start : child.stop]:
-            w = target.weight[entry >> n_bits]
+            row = row_of(entry, n_bits)
+            w = target.weight[row]
             weight += w
             if target.n_classes == 0:
-                value += target.weighted_y[entry]
+                value += target.weighted_y[row]
             elif entry & np.uint32((1 << n_bits) - 1) == 0:
                 value += w
         middle += value / weight / 2

@@ -3,7 +3,19 @@
 import numpy as np
 
 from sklearn_dl.tree.bin_splits import bin_split, clear_bins, fill_bins, fill_listed_bins
-from sklearn_dl.tree.kernel import ENTROPY, EQUAL, GINI, NONE, POISSON, between, inner, uniform, x_log_x
+from sklearn_dl.tree.kernel import (
+    APART,
+    ENTROPY,
+    EQUAL,
+    GINI,
+    NONE,
+    POISSON,
+    between,
+    inner,
+    uniform,
+    value_of,
+    x_log_x,
+)
 from sklearn_dl.tree.splits import class_split, mean_split, unweighted_class_split
 
 
@@ -45,6 +57,8 @@ def find_split(node, rows, bins, listed, target, limits, room):
         node.n_active = last
     if node.feature == NONE:
         return False
+    if bins is None:
+        node.threshold = _threshold(node, rows)
     node.improvement = best - _score_of_node(target, node.weight, room.total)
     if target.criterion == ENTROPY:
         node.improvement /= np.log(2.0)
@@ -54,38 +68,36 @@ def find_split(node, rows, bins, listed, target, limits, room):
 @inner
 def _split_sorted(node, j, best, rows, target, limits, room):
     """Whether feature `j` varies, and the better of its score and `best`; the node keeps the better split."""
-    values, entries = rows.values[j, node.start : node.stop], rows.entries[j, node.start : node.stop]
-    n_known = len(values)
-    if rows.has_missing[j]:
-        n_known = _count_known(values)
-    n_missing = len(values) - n_known
-    if n_known == 0 or (n_missing == 0 and values[n_known - 1] <= values[0] + EQUAL):
+    entries = rows.entries[j, node.start : node.stop]
+    n_known = _count_known(rows, j, entries) if rows.has_missing[j] else len(entries)
+    n_missing = len(entries) - n_known
+    if n_known == 0 or (n_missing == 0 and not _vary(rows, j, entries)):
         return False, best
-    score, n_left = _scan(
-        node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, False, room
-    )
-    missing_left = False
-    if n_missing > 0:
-        other, other_n_left = _scan(
-            node, values, entries, rows.n_bits, target, limits, limits.signs[j], n_missing, True, room
-        )
-        if other > score:
-            score, n_left, missing_left = other, other_n_left, True
-    if score <= best:
-        return True, best
-    node.feature, node.n_left, node.n_missing = j, n_left, n_missing
-    node.threshold = between(values[n_left - 1], values[n_left]) if n_left < n_known else np.inf
-    node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(values)
-    return True, score
+    for missing_left in range(2 if n_missing > 0 else 1):
+        score, n_left = _scan(node, rows, j, entries, target, limits, n_missing, missing_left > 0, room)
+        if score > best:
+            best = score
+            node.feature, node.n_left, node.n_missing = j, n_left, n_missing
+            node.missing_left = missing_left if n_missing > 0 else 2 * n_left > len(entries)
+    return True, best
 
 
 @inner
-def _count_known(values):
+def _vary(rows, j, entries):
+    """Whether sorted values, none of them missing, are further apart than EQUAL."""
+    for entry in entries[1:]:
+        if entry >= APART:
+            return True
+    return value_of(rows, entries[-1], j) > value_of(rows, entries[0], j) + EQUAL
+
+
+@inner
+def _count_known(rows, j, entries):
     """Number of sorted values before the missing ones."""
-    low, high = 0, len(values)
+    low, high = 0, len(entries)
     while low < high:
         middle = (low + high) // 2
-        if np.isnan(values[middle]):
+        if np.isnan(value_of(rows, entries[middle], j)):
             high = middle
         else:
             low = middle + 1
@@ -93,20 +105,31 @@ def _count_known(values):
 
 
 @inner
-def _scan(node, values, entries, n_bits, target, limits, sign, n_missing, missing_left, room):
+def _threshold(node, rows):
+    """Middle between the values on either side of a split of sorted rows."""
+    entries = rows.entries[node.feature, node.start : node.stop]
+    if node.n_left == len(entries) - node.n_missing:
+        return np.inf
+    low, high = entries[node.n_left - 1], entries[node.n_left]
+    return between(value_of(rows, low, node.feature), value_of(rows, high, node.feature))
+
+
+@inner
+def _scan(node, rows, j, entries, target, limits, n_missing, missing_left, room):
+    sign = limits.signs[j]
     if target.n_classes == 0:
         return mean_split(
-            values, entries, target.weight, target.weighted_y, target.criterion, node.weight, room.total[0],
+            rows, j, entries, target.weight, target.weighted_y, target.criterion, node.weight, room.total[0],
             n_missing, missing_left, limits.min_samples_leaf, limits.min_weight_leaf, sign,
             node.lower, node.upper,
         )  # fmt: skip
     if target.unweighted and n_missing == 0 and sign == 0:
         return unweighted_class_split(
-            values, entries, n_bits, target.criterion, target.logs, room.total, room.left, room.right,
+            rows, j, entries, target.criterion, target.logs, room.total, room.left, room.right,
             limits.min_samples_leaf,
         )  # fmt: skip
     return class_split(
-        values, entries, n_bits, target.weight, target.criterion, room.total, room.left, room.right,
+        rows, j, entries, target.weight, target.criterion, room.total, room.left, room.right,
         n_missing, missing_left, limits.min_samples_leaf, limits.min_weight_leaf, sign,
         node.lower, node.upper,
     )  # fmt: skip

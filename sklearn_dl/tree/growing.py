@@ -10,14 +10,50 @@ from numba import njit
 
 from sklearn_dl.tree.dividing import divide
 from sklearn_dl.tree.finding import find_split
-from sklearn_dl.tree.kernel import NONE, Room, inner
+from sklearn_dl.tree.kernel import NODE, NONE, Limits, Room, inner
 from sklearn_dl.tree.node_values import describe, is_final
 
 _LEVELS = 64  # depths at which features that became constant are told apart; beyond, they are met again
+_UNDEFINED = -2  # feature and threshold of a leaf
 
 
-@njit(nogil=True, cache=True)
-def grow(rows, bins, listed, target, limits, seed, nodes, values):
+def make_room(n_samples: int, capacity: int, width: int, is_binned: bool, limits: Limits, seed: int) -> Room:
+    """Memory for growing a tree of at most `capacity` nodes whose values are `width` numbers.
+
+    It is allocated here since kernels that allocate take longer to compile.
+    """
+    n_features, n_bins = len(limits.signs), 256 if is_binned else 0
+    # Loops over many classes run in vectors that leave no rest.
+    width = width if width <= 8 else (width + 15) // 16 * 16
+    room = Room(
+        active=np.empty((1 if limits.max_leaf_nodes > 0 else _LEVELS, n_features), np.int64),
+        features=np.empty(n_features, np.int64),
+        total=np.empty(width),
+        left=np.empty(max(width, 2)),
+        right=np.empty(width),
+        goes_left=np.zeros(n_samples, np.uint8),
+        entries=np.empty(n_samples, np.uint32),
+        counts=np.zeros(n_bins, np.int64),
+        sums=np.zeros((n_bins, max(width, 2))),
+        seen=np.zeros(n_bins, np.uint8),
+        present=np.empty(n_bins, np.int64),
+        random=np.array([seed], np.uint64),
+        nodes=np.empty(capacity, NODE),
+        spare=np.empty(capacity, np.int64),
+        waiting=np.empty(capacity, np.int64),
+        heap=np.empty(capacity, np.int64),
+    )
+    room.active[0] = np.arange(n_features)
+    root = room.nodes[0]
+    root["start"], root["stop"], root["order"], root["depth"] = 0, n_samples, 0, 0
+    root["parent"], root["is_right"], root["n_active"] = NONE, 0, n_features
+    root["lower"], root["upper"] = -np.inf, np.inf
+    room.waiting[0] = 0
+    return room
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def grow(rows, bins, listed, target, limits, room, table, values):
     """Grow a tree.
 
     Parameters
@@ -32,79 +68,74 @@ def grow(rows, bins, listed, target, limits, seed, nodes, values):
         Classes or real values.
     limits : Limits
         When to stop.
-    seed : uint64
-        Above 0; decides between equal splits, and everything that is random.
-    nodes : ndarray of NODE
+    room : Room
+        As :func:`make_room` leaves it. Overwritten.
+    table : ndarray of scikit-learn's nodes, of shape (capacity,)
         Room for as many as there can be. Filled.
-    values : ndarray of shape (n_nodes, n_classes or 1)
+    values : ndarray of shape (capacity, n_classes or 1)
         Filled with shares of the classes, or means.
 
     Returns
     -------
     n_nodes : int
-        Nodes of the tree, which are the first ones in `nodes`.
+        Nodes of the tree, which are the first ones in `table`.
+    depth : int
+        Of the deepest node.
     """
-    n_samples, width, n_features = rows.entries.shape[1], values.shape[1], len(limits.signs)
-    n_bins = 0 if bins is None else 256
-    # Loops over many classes run in vectors that leave no rest.
-    width = width if width <= 8 else (width + 15) // 16 * 16
-    room = Room(
-        np.empty((1 if limits.max_leaf_nodes > 0 else _LEVELS, n_features), np.int64),
-        np.empty(n_features, np.int64), np.empty(width), np.empty(max(width, 2)), np.empty(width),
-        np.zeros(n_samples, np.uint8),
-        np.empty(n_samples, np.float32), np.empty(n_samples, np.uint32), np.zeros(n_bins, np.int64),
-        np.zeros((n_bins, max(width, 2))), np.zeros(n_bins, np.uint8), np.empty(n_bins, np.int64),
-        np.array([seed]),
-    )  # fmt: skip
-    room.active[0] = np.arange(n_features)
-    root = nodes[0]
-    root.start, root.stop, root.order, root.depth, root.n_active = 0, n_samples, 0, 0, n_features
-    root.lower, root.upper = -np.inf, np.inf
-    waiting = np.empty(len(nodes), np.int64)
-    if limits.max_leaf_nodes > 0:
-        return _grow_best_first(rows, bins, listed, target, limits, room, nodes, values, waiting)
-    return _grow_depth_first(rows, bins, listed, target, limits, room, nodes, values, waiting)
-
-
-@inner
-def _grow_depth_first(rows, bins, listed, target, limits, room, nodes, values, stack):
-    stack[0] = 0
-    n_stacked, n_nodes, n_created = 1, 1, 0
-    while n_stacked > 0:
-        n_stacked -= 1
-        me = stack[n_stacked]
-        if _create(nodes, me, n_created, rows, bins, listed, target, limits, room, values):
-            divide(nodes, me, n_nodes, rows, bins, listed, target, limits, room)
-            stack[n_stacked], stack[n_stacked + 1] = n_nodes + 1, n_nodes
-            n_stacked += 2
-            n_nodes += 2
-        n_created += 1
-    return n_nodes
-
-
-@inner
-def _grow_best_first(rows, bins, listed, target, limits, room, nodes, values, heap):
-    size, n_nodes, n_leaves = 0, 1, 1
-    if _create(nodes, 0, 0, rows, bins, listed, target, limits, room, values):
-        size = _push(heap, size, nodes, 0)
-    while size > 0 and n_leaves < limits.max_leaf_nodes:
-        me = heap[0]
-        size = _pop(heap, size, nodes)
-        divide(nodes, me, n_nodes, rows, bins, listed, target, limits, room)
-        for child in range(n_nodes, n_nodes + 2):
-            if _create(nodes, child, child, rows, bins, listed, target, limits, room, values):
-                size = _push(heap, size, nodes, child)
-        n_nodes += 2
+    nodes, waiting, heap, spare = room.nodes, room.waiting, room.heap, room.spare
+    best_first = limits.max_leaf_nodes > 0
+    n_waiting, heap_size, n_spare, n_places = 1, 0, 0, 1
+    n_nodes, n_leaves, depth = 0, 1, 0
+    while n_waiting > 0 or (heap_size > 0 and n_leaves < limits.max_leaf_nodes):
+        if n_waiting > 0:
+            n_waiting -= 1
+            me = waiting[n_waiting]
+            nodes[me].number = n_nodes
+            depth = max(depth, nodes[me].depth)
+            n_nodes += 1
+            if not _create(nodes[me], rows, bins, listed, target, limits, room, table, values):
+                spare[n_spare] = me
+                n_spare += 1
+                continue
+            if best_first:
+                heap_size = _push(heap, heap_size, nodes, me)
+                continue
+        else:
+            me = heap[0]
+            heap_size = _pop(heap, heap_size, nodes)
+        for child in range(n_waiting, n_waiting + 2):
+            if n_spare > 0:
+                n_spare -= 1
+                waiting[child] = spare[n_spare]
+            else:
+                waiting[child] = n_places
+                n_places += 1
+        left, right = nodes[waiting[n_waiting + 1]], nodes[waiting[n_waiting]]
+        entry = table[nodes[me].number]
+        entry.feature, entry.threshold = nodes[me].feature, nodes[me].threshold
+        entry.missing_go_to_left = nodes[me].missing_left
+        divide(nodes[me], left, right, rows, bins, listed, target, limits, room)
+        n_waiting += 2
         n_leaves += 1
-    return n_nodes
+        spare[n_spare] = me
+        n_spare += 1
+    return n_nodes, depth
 
 
 @inner
-def _create(nodes, me, number, rows, bins, listed, target, limits, room, values):
+def _create(node, rows, bins, listed, target, limits, room, table, values):
     """Describe a node and find its split; False where it stays a leaf."""
-    node = nodes[me]
-    node.number, node.left, node.right = number, NONE, NONE
-    describe(node, values[me], rows, target, room.total)
+    describe(node, values[node.number], rows, target, room.total)
+    entry = table[node.number]
+    entry.left_child = entry.right_child = NONE
+    entry.feature, entry.threshold, entry.missing_go_to_left = _UNDEFINED, _UNDEFINED, 0
+    entry.impurity, entry.weighted_n_node_samples = node.impurity, node.weight
+    entry.n_node_samples = node.stop - node.start
+    if node.parent != NONE:
+        if node.is_right:
+            table[node.parent].right_child = node.number
+        else:
+            table[node.parent].left_child = node.number
     if is_final(node, limits):
         return False
     return find_split(node, rows, bins, listed, target, limits, room)

@@ -28,7 +28,7 @@ def inner_reordered(function: Callable[..., Any]) -> Any:
     return inner(function, fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
-#: A node: its rows, its place in the tree, and how it divides.
+#: A node whose split is not made yet: its rows, its place in the tree, and how it will divide.
 NODE = np.dtype(
     [
         ("start", np.int64),  # its rows are those at the places from `start` to before `stop`
@@ -36,8 +36,8 @@ NODE = np.dtype(
         ("order", np.int64),  # index of an order of rows in which that is true
         ("depth", np.int64),
         ("number", np.int64),  # place in the order of creation, which is scikit-learn's
-        ("left", np.int64),  # children by their index, NONE for a leaf
-        ("right", np.int64),
+        ("parent", np.int64),  # number of the node above, NONE for the root
+        ("is_right", np.int64),
         ("n_active", np.int64),  # features that were not constant further up
         ("feature", np.int64),
         ("n_left", np.int64),  # rows of smaller values, missing values not counted
@@ -53,14 +53,27 @@ NODE = np.dtype(
     ]
 )
 
+GREATER = np.uint32(1 << 30)  # flag of an entry: its value is greater than the one before
+APART = np.uint32(1 << 31)  # by more than EQUAL
+FLAGS = np.uint32(3 << 30)
+BARE = ~FLAGS
+MOST_ENTRIES = 1 << 30  # rows times classes that leave room for the flags
+
 
 class Rows(NamedTuple):
-    """Rows in the order of each feature; in one order for all where features are binned."""
+    """Rows in the order of each feature; in one order for all where features are binned.
 
-    values: np.ndarray  #: (n_features, n_samples), float32, missing values last; (0, 0) where binned
-    entries: np.ndarray  #: (n_features or 1, n_samples), uint32: the row, above `n_bits` bits for its class
+    An entry is the row, above `n_bits` bits for its class. Where rows are sorted, the two highest bits tell
+    its value from that of the entry before: the values are only looked up where those bits do not tell.
+    """
+
+    entries: np.ndarray  #: (n_features or 1, n_samples), uint32; missing values last
     n_bits: int
     has_missing: np.ndarray  #: (n_features,), bool
+    single: np.ndarray  #: X in one dimension, if it is float32; else empty
+    double: np.ndarray  #: X in one dimension, if it is float64; else empty
+    row_step: int  #: elements from one row of X to the next
+    column_step: int
 
 
 class Bins(NamedTuple):
@@ -120,13 +133,41 @@ class Room(NamedTuple):
     left: np.ndarray
     right: np.ndarray
     goes_left: np.ndarray  #: (n_samples,), uint8
-    values: np.ndarray
     entries: np.ndarray
     counts: np.ndarray  #: (256,), rows of each bin; 0 between uses, as are the sums
     sums: np.ndarray  #: (256, n_classes): weights of each bin; (256, 2): weight and sum of targets
     seen: np.ndarray  #: (256,), uint8: 1 for bins that hold rows
     present: np.ndarray  #: (256,): the bins that hold rows
     random: np.ndarray  #: (1,), uint64: state of the random numbers
+    nodes: np.ndarray  #: NODE: those whose split is not made yet
+    spare: np.ndarray  #: places of `nodes` that are free
+    waiting: np.ndarray  #: places of nodes to create
+    heap: np.ndarray  #: places of nodes to divide, the largest improvement first
+
+
+@inner
+def row_of(entry, n_bits):
+    """Row of an entry."""
+    return (entry & BARE) >> n_bits
+
+
+@inner
+def value_of(rows, entry, j):
+    """Value of feature `j` in the row of an entry."""
+    place = np.int64(row_of(entry, rows.n_bits)) * rows.row_step + j * rows.column_step
+    return rows.single[place] if len(rows.single) > 0 else np.float32(rows.double[place])
+
+
+@inner
+def is_apart(rows, j, entries, i):
+    """Whether the value of ``entries[i]`` is above that of the entry before by more than EQUAL.
+
+    Several steps of at most EQUAL may add up to more.
+    """
+    entry = entries[i]
+    if entry >= APART or entry < GREATER:
+        return entry >= APART
+    return value_of(rows, entry, j) > value_of(rows, entries[i - 1], j) + EQUAL
 
 
 @inner

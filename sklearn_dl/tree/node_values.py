@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_dl.tree.kernel import GINI, POISSON, inner, x_log_x
+from sklearn_dl.tree.kernel import BARE, GINI, POISSON, inner, row_of, x_log_x
 
 _ZERO_IMPURITY = np.finfo(np.float64).eps
 
@@ -43,7 +43,7 @@ def _describe_classes(node, value, target, entries, n_bits, total):
             total[entry & mask] += 1.0
     else:
         for entry in entries:
-            total[entry & mask] += target.weight[entry >> n_bits]
+            total[entry & mask] += target.weight[row_of(entry, n_bits)]
     weight = 0.0
     for k in range(len(total)):
         weight += total[k]
@@ -58,18 +58,16 @@ def _describe_classes(node, value, target, entries, n_bits, total):
 def _describe_mean(node, value, target, entries, total):
     weight = total_y = 0.0
     for entry in entries:
-        weight += target.weight[entry]
-        total_y += target.weighted_y[entry]
+        row = entry & BARE
+        weight += target.weight[row]
+        total_y += target.weighted_y[row]
     mean = total_y / weight
+    log_mean = np.log(mean) if target.criterion == POISSON and mean > 0 else 0.0
     impurity = 0.0
     for entry in entries:
-        w = target.weight[entry]
-        if target.criterion == POISSON:
-            impurity += w * x_log_x(target.y[entry])
-        else:
-            impurity += w * (target.y[entry] - mean) ** 2
+        row = entry & BARE
+        w, y = target.weight[row], target.y[row]
+        impurity += w * (x_log_x(y) - y * log_mean if target.criterion == POISSON else (y - mean) ** 2)
     impurity /= weight
-    if target.criterion == POISSON:
-        impurity -= x_log_x(mean)
     total[0], value[0] = total_y, mean
     node.weight, node.impurity = weight, max(impurity, 0.0)

@@ -3,11 +3,13 @@
 import numpy as np
 from numba import njit
 
+from sklearn_dl.tree.kernel import APART, EQUAL, GREATER
+
 _DIGITS = 2048  # values of 11 bits: three passes sort the 32 bits of a float
 
 
 @njit(nogil=True, cache=True)
-def presort(X, codes, n_bits, values, entries):
+def presort(X, codes, n_bits, entries):
     """Sort the rows by each feature, missing values last.
 
     Parameters
@@ -18,10 +20,8 @@ def presort(X, codes, n_bits, values, entries):
         What is packed beside the row's index, such as its class; below ``2**n_bits``.
     n_bits : int
         Bits of a code.
-    values : ndarray of shape (n_features, n_samples), float32
-        Filled with the sorted values.
     entries : ndarray of shape (n_features, n_samples), uint32
-        Filled with ``row << n_bits | code`` in the order of the values.
+        Filled with ``row << n_bits | code`` in the order of the values, and the flags GREATER and APART.
     """
     n = X.shape[1]
     keys, other_keys = np.empty(n, np.uint32), np.empty(n, np.uint32)
@@ -33,10 +33,13 @@ def presort(X, codes, n_bits, values, entries):
             _sort_by_digit(keys, rows, other_keys, other_rows, np.uint32(shift))
             keys, other_keys = other_keys, keys
             rows, other_rows = other_rows, rows
+        last = x[rows[0]]
         for i in range(n):
             row = rows[i]
-            values[j, i] = x[row]
-            entries[j, i] = (row << n_bits) | codes[row]
+            flags = GREATER if x[row] > last else np.uint32(0)
+            flags |= APART if x[row] > last + EQUAL else np.uint32(0)
+            entries[j, i] = flags | (row << n_bits) | codes[row]
+            last = x[row]
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ Olshen, Stone, 1984, Classification and regression trees, chapters 4 and 8).
 
 import numpy as np
 
-from sklearn_dl.tree.kernel import EQUAL, GINI, ROUNDING, SQUARED_ERROR, inner, x_log_x
+from sklearn_dl.tree.kernel import BARE, GINI, ROUNDING, SQUARED_ERROR, inner, is_apart, row_of, x_log_x
 
 
 @inner
@@ -39,15 +39,17 @@ def keeps_order(sign, lower, upper, left, right):
 
 
 @inner
-def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left, right, min_leaf):
+def unweighted_class_split(rows, j, entries, criterion, logs, total, left, right, min_leaf):
     """Best split of rows that all have weight 1, none of them missing.
 
     Parameters
     ----------
-    values : ndarray of shape (n,), float32
-        Sorted values of the feature.
+    rows : Rows
+        Sorted by each feature.
+    j : int
+        The feature.
     entries : ndarray of shape (n,), uint32
-        Rows with their classes in the lowest `n_bits`.
+        The node's part of ``rows.entries[j]``.
     criterion : int
         GINI or ENTROPY.
     logs : ndarray of shape (n_samples + 1,)
@@ -66,8 +68,8 @@ def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left
     n_left : int
         Rows left of it.
     """
-    n = len(values)
-    mask = np.uint32((1 << n_bits) - 1)
+    n = len(entries)
+    mask = np.uint32((1 << rows.n_bits) - 1)
     at_left = at_right = 0.0
     for k in range(len(total)):
         left[k], right[k] = 0.0, total[k]
@@ -83,7 +85,7 @@ def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left
             at_left += logs[int(to_left) + 1] - logs[int(to_left)]
             at_right += logs[int(from_right) - 1] - logs[int(from_right)]
         left[k], right[k] = to_left + 1, from_right - 1
-        if values[i + 1] > values[i] + EQUAL and i + 1 >= min_leaf:
+        if i + 1 >= min_leaf and is_apart(rows, j, entries, i + 1):
             if criterion == GINI:
                 score = class_score(GINI, at_left, at_right, float(i + 1), float(n - i - 1))
             else:
@@ -95,7 +97,7 @@ def unweighted_class_split(values, entries, n_bits, criterion, logs, total, left
 
 @inner
 def class_split(
-    values, entries, n_bits, weight, criterion, total, left, right,
+    rows, j, entries, weight, criterion, total, left, right,
     n_missing, missing_left, min_leaf, min_weight, sign, lower, upper,
 ):  # fmt: skip
     """Best split of weighted rows, with the missing values on one side.
@@ -104,7 +106,7 @@ def class_split(
 
     Parameters
     ----------
-    values, entries, n_bits, criterion, total, left, right, min_leaf
+    rows, j, entries, criterion, total, left, right, min_leaf
         As there.
     weight : ndarray of shape (n_samples,)
         Weights by row.
@@ -124,7 +126,7 @@ def class_split(
     score, n_left : float, int
         As there; `n_left` does not count missing values. It is ``n - n_missing`` where they alone go right.
     """
-    n = len(values)
+    n, n_bits = len(entries), rows.n_bits
     n_known = n - n_missing
     mask = np.uint32((1 << n_bits) - 1)
     n_total = 0.0
@@ -134,7 +136,7 @@ def class_split(
     weight_left = 0.0
     if missing_left:
         for i in range(n_known, n):
-            w = weight[entries[i] >> n_bits]
+            w = weight[row_of(entries[i], n_bits)]
             left[entries[i] & mask] += w
             weight_left += w
     at_left = at_right = 0.0
@@ -147,14 +149,14 @@ def class_split(
     best, n_left = -np.inf, 0
     for i in range(last):
         k = entries[i] & mask
-        w = weight[entries[i] >> n_bits]
+        w = weight[row_of(entries[i], n_bits)]
         to_left, from_right = left[k], right[k]
         if criterion == GINI:
             at_left += w * (2 * to_left + w)
             at_right -= w * (2 * from_right - w)
         left[k], right[k] = to_left + w, from_right - w
         weight_left += w
-        if i + 1 == n_known or values[i + 1] > values[i] + EQUAL:
+        if i + 1 == n_known or is_apart(rows, j, entries, i + 1):
             size = i + 1 + more
             weight_right = n_total - weight_left
             if size < min_leaf or n - size < min_leaf:
@@ -178,7 +180,7 @@ def class_split(
 
 @inner
 def mean_split(
-    values, entries, weight, weighted_y, criterion, total_weight, total,
+    rows, j, entries, weight, weighted_y, criterion, total_weight, total,
     n_missing, missing_left, min_leaf, min_weight, sign, lower, upper,
 ):  # fmt: skip
     """Best split by the means of real targets, with the missing values on one side.
@@ -187,10 +189,8 @@ def mean_split(
 
     Parameters
     ----------
-    values, n_missing, missing_left, min_leaf, min_weight
+    rows, j, entries, n_missing, missing_left, min_leaf, min_weight
         As there.
-    entries : ndarray of shape (n,), uint32
-        Rows.
     weight, weighted_y : ndarray of shape (n_samples,)
         Weights by row, and targets times weights.
     criterion : int
@@ -207,20 +207,22 @@ def mean_split(
     score, n_left : float, int
         As there.
     """
-    n = len(values)
+    n = len(entries)
     n_known = n - n_missing
     weight_left = left = 0.0
     if missing_left:
         for i in range(n_known, n):
-            weight_left += weight[entries[i]]
-            left += weighted_y[entries[i]]
+            row = entries[i] & BARE
+            weight_left += weight[row]
+            left += weighted_y[row]
     more = n_missing if missing_left else 0
     last = n_known if n_missing > 0 and not missing_left else n_known - 1
     best, n_left = -np.inf, 0
     for i in range(last):
-        left += weighted_y[entries[i]]
-        weight_left += weight[entries[i]]
-        if i + 1 == n_known or values[i + 1] > values[i] + EQUAL:
+        row = entries[i] & BARE
+        left += weighted_y[row]
+        weight_left += weight[row]
+        if i + 1 == n_known or is_apart(rows, j, entries, i + 1):
             size = i + 1 + more
             weight_right = total_weight - weight_left
             right = total - left

@@ -100,6 +100,44 @@ def test_scores_are_those_of_scikit_learn_at_a_tight_tolerance(request, classes,
     assert np.mean(ours.predict(X) == theirs.predict(X)) > 0.998
 
 
+def scores_by_interior_points(kernel, sign, cost):
+    """Scores at the minimum of the dual by a primal-dual barrier method in float64.
+
+    Newton steps on ``Q a - 1 + b sign - low + high = 0``, ``low a = high (cost - a) = mu``, ``sign @ a = 0``,
+    where `mu` falls to 0 (Nocedal, Wright, 2006, Numerical optimization, section 16.6).
+    """
+    Q, n_rows = kernel * np.outer(sign, sign), len(sign)
+    a, low, high, b = np.full(n_rows, cost / 2), np.ones(n_rows), np.ones(n_rows), 0.0
+    for _ in range(80):
+        mu = 0.1 * np.mean(np.concatenate([low * a, high * (cost - a)]))
+        hessian = Q + np.diag(low / a + high / (cost - a))
+        right = 1 - Q @ a - b * sign + mu / a - mu / (cost - a)
+        system = np.block([[hessian, sign[:, None]], [sign[None], np.zeros((1, 1))]])
+        step = np.linalg.solve(system, np.append(right, -sign @ a))
+        da, db = step[:-1], step[-1]
+        dlow, dhigh = mu / a - low - low / a * da, mu / (cost - a) - high + high / (cost - a) * da
+        now, change = np.concatenate([a, cost - a, low, high]), np.concatenate([da, -da, dlow, dhigh])
+        length = min(1.0, 0.99 / np.max(-change / now))
+        a, low, high, b = a + length * da, low + length * dlow, high + length * dhigh, b + length * db
+        if mu < 1e-13:
+            break
+    return kernel @ (a * sign) + b
+
+
+@pytest.mark.parametrize("parameters", KERNELS)
+def test_scores_at_a_tight_tolerance_are_exact_and_those_of_libsvm_as_exact_as_float32(
+    two_classes, parameters
+):
+    X, y = two_classes
+    parameters = {"tol": 1e-8, **parameters}
+    ours, theirs = SVC(**parameters).fit(X, y), sklearn.svm.SVC(**parameters).fit(X, y)
+    exact = scores_by_interior_points(kernel_matrix(ours, X), np.where(y == 1, 1.0, -1.0), 1.0)
+    error, error_of_libsvm = (np.abs(model.decision_function(X) - exact).max() for model in (ours, theirs))
+    assert error < 1e-6
+    if parameters["kernel"] != "rbf":  # whose kernel is at most 1
+        assert error_of_libsvm > 3 * error
+
+
 def test_attributes_are_those_of_scikit_learn(four_classes):
     X, y = four_classes
     ours, theirs = (SVC(tol=1e-9).fit(X, y) for SVC in (SVC, sklearn.svm.SVC))
@@ -229,10 +267,17 @@ def test_max_iter_stops_with_a_warning(two_classes):
     assert model.n_iter_.tolist() == [5]
 
 
-def test_many_rows_are_warned_of(two_classes, monkeypatch):
+@pytest.mark.parametrize("parameters", KERNELS)
+def test_many_rows_are_warned_of_with_a_pipeline_that_fits_them(two_classes, monkeypatch, parameters):
     monkeypatch.setattr(base, "_MANY_ROWS", 100)
-    with pytest.warns(UserWarning, match=r"SVC: the kernel matrix of 700 rows .*Nystroem.*LinearSVC"):
-        SVC().fit(*two_classes)
+    X, y = two_classes
+    with pytest.warns(
+        UserWarning, match=r"SVC: the kernel matrix of 700 rows .*Nystroem.*LinearSVC"
+    ) as caught:
+        exact = SVC(**parameters).fit(X, y)
+    pasted = {}
+    exec(str(caught[0].message).split("instead: ")[1], pasted)
+    assert pasted["model"].fit(X, y).score(X, y) > exact.score(X, y) - 0.05
 
 
 def test_fit_leaves_the_parameters_and_the_global_random_state_alone(monkeypatch):

@@ -75,6 +75,31 @@ def test_a_target_within_epsilon_needs_no_support_vectors():
     np.testing.assert_array_equal(model.predict(X), 0.0)
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"C": 1e-9}, {"C": 1e4}, {"C": 100.0, "kernel": "linear"}, {"gamma": 1e-9}, {"gamma": 1e9},
+        {"epsilon": 100.0},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rows_are", ["as they come", "few and repeated", "constant in a column"])
+def test_degenerate_rows_and_parameters_reach_the_minimum(rows, rows_are, parameters):
+    X, y = rows[0][:300].copy(), rows[1][:300]
+    if rows_are == "few and repeated":
+        X = X[np.arange(300) % 12]
+    if rows_are == "constant in a column":
+        X[:, 0] = 7.0
+    model = SVR(**parameters).fit(X, y)
+    beta = np.zeros(300)
+    beta[model.support_] = model.dual_coef_[0]
+    kernel = X @ X.T if model.kernel == "linear" else rbf_kernel(X, gamma=model._gamma)
+    slope, kink = y - kernel @ beta, model.epsilon
+    ups, downs = slope - np.where(beta >= 0, kink, -kink), slope - np.where(beta > 0, kink, -kink)
+    assert ups[beta < model.C].max() - downs[beta > -model.C].min() < 1.2e-3
+    assert np.abs(beta).max(initial=0) <= model.C
+    assert abs(beta.sum()) < 1e-9 * max(1, np.abs(beta).sum())
+
+
 def test_tensors_are_answered_by_tensors_of_their_precision(rows):
     torch = pytest.importorskip("torch")
     X, y = rows

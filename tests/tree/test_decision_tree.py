@@ -146,6 +146,31 @@ def test_every_node_is_scikit_learns(model, criterion, n_classes, grid, weighted
     assert_same_tree(model(**params).fit(X, y, w), PEERS[model](**params).fit(X, y, w))
 
 
+@pytest.mark.parametrize("unit", [1, 3e-8, 1e-6])
+@pytest.mark.parametrize("missing", [0, 0.2])
+@pytest.mark.parametrize(("model", "n_classes"), [(DecisionTreeClassifier, 3), (DecisionTreeRegressor, None)])
+def test_sorted_rows_of_many_equal_values_are_told_apart(monkeypatch, model, n_classes, missing, unit):
+    monkeypatch.setattr(building, "_FEW_ROWS", np.inf)  # nothing is binned
+    X, y = make_rows(3000, n_classes=n_classes, grid=True, missing=missing)
+    X *= unit  # steps of 3e-8 / 8 only add up to more than 1e-7 where rows between have left
+    params = {"min_samples_leaf": 40, "max_depth": 8}
+    assert_same_tree(model(**params).fit(X, y), PEERS[model](**params).fit(X, y))
+
+
+def test_numbers_beyond_float32_are_refused():
+    X, y = make_rows()
+    with pytest.raises(
+        ValueError, match=r"DecisionTreeRegressor: Input X contains infinity or a value too lar"
+    ):
+        DecisionTreeRegressor().fit(X.astype(float) * 1e39, y)
+
+
+def test_equal_targets_are_a_leaf():
+    X, y = make_rows()
+    for criterion in ("squared_error", "poisson"):
+        assert DecisionTreeRegressor(criterion=criterion).fit(X, np.full(len(y), 1e-3)).tree_.node_count == 1
+
+
 @pytest.mark.parametrize("params", CASES, ids=str)
 @pytest.mark.parametrize("usual", [0, 1])
 @pytest.mark.parametrize(("criterion", "n_classes"), [("gini", 2), ("gini", 12), ("entropy", 3)])
@@ -340,6 +365,17 @@ def test_hist_is_the_exact_tree_of_the_binned_rows(model, n_classes):
         assert len(np.unique(ours.tree_.threshold[ours.tree_.feature == j])) <= 15
 
 
+@pytest.mark.parametrize("params", [{"monotonic_cst": [1, -1, 0, 0]}, {"class_weight": "balanced"}], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("missing", [0, 0.1])
+def test_hist_takes_constraints_and_weights_of_classes_and_rows(missing, weighted, params):
+    X, y = make_rows(3000, n_classes=2, grid=True, missing=missing)
+    w = np.random.RandomState(1).rand(len(y)) + 0.1 if weighted else None
+    params = {"min_samples_leaf": 60, "max_depth": 5, **params}
+    ours = DecisionTreeClassifier(splitter="hist", **params).fit(X, y, w)
+    assert_same_tree(ours, scikit_learn.DecisionTreeClassifier(**params).fit(X, y, w))
+
+
 def test_pruning_path_importances_and_text_are_scikit_learns():
     X, y = make_rows(3000, n_classes=3)
     ours = DecisionTreeClassifier(min_samples_leaf=60, max_depth=6).fit(X, y)
@@ -407,10 +443,12 @@ def test_any_dtype_and_order_gives_the_same_tree_and_X_is_left_alone(dtype, orde
         ({"criterion": "squared_error", "max_features": 2}, lambda X, y: (X, y, -np.ones(len(y)))),
     ],
 )
-def test_what_the_kernels_cannot_is_scikit_learns_to_the_last_bit(params, fit):
-    data = fit(*make_rows(300))
-    ours = DecisionTreeRegressor(random_state=0, **params).fit(*data)
-    theirs = scikit_learn.DecisionTreeRegressor(random_state=0, **params).fit(*data)
+@pytest.mark.parametrize(("model", "n_classes"), [(DecisionTreeClassifier, 3), (DecisionTreeRegressor, None)])
+def test_what_the_kernels_cannot_is_scikit_learns_to_the_last_bit(model, n_classes, params, fit):
+    if "criterion" in params and n_classes:
+        pytest.skip("a criterion of real targets")
+    data = fit(*make_rows(300, n_classes=n_classes))
+    ours, theirs = (kind(random_state=0, **params).fit(*data) for kind in (model, PEERS[model]))
     assert_same_tree(ours, theirs)
     fitted = {name for name in vars(theirs) if name.endswith("_")}
     assert {name for name in vars(ours) if name.endswith("_")} == fitted

@@ -1,0 +1,363 @@
+"""Dimensions of a search space: what one parameter may be, and the number or label that is stored for it.
+
+A study stores numbers and short strings only, never estimators: a choice among objects is stored as its
+place in the list, a draw from any distribution as its quantile.
+"""
+
+import inspect
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from sklearn.base import BaseEstimator
+
+#: Of a distribution without an end, the search leaves out this share on that side.
+TAIL = 1e-3
+#: Draws that stand for a distribution of which no quantile is known.
+N_DRAWS = 1001
+
+
+class Dimension:
+    """One parameter of the search: a distribution of the engine, and the way to values and back."""
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What the engine samples."""
+        raise NotImplementedError
+
+    def decode(self, stored: Any) -> Any:
+        """Value of the parameter for what the engine stores."""
+        return stored
+
+    def encode(self, value: Any) -> Any:
+        """What the engine stores for a value; ValueError if the dimension does not hold it."""
+        if not _contains(self.distribution, value):
+            raise ValueError(f"{value!r} is not in {self!r}")
+        return value
+
+
+@dataclass(frozen=True)
+class Real(Dimension):
+    """Real parameter between two bounds.
+
+    Parameters
+    ----------
+    low, high : float
+        Bounds, both included.
+    log : bool, default=False
+        Search over the logarithm: each factor of ten gets the same share. `low` must be above 0.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not finite, not in order, or not positive under `log`.
+
+    Examples
+    --------
+    >>> from sklearn_dl.model_selection import Real
+    >>> Real(1e-4, 1e2, log=True)
+    Real(low=0.0001, high=100.0, log=True)
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, numbers.Real, 0.0)
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What the engine samples."""
+        return FloatDistribution(float(self.low), float(self.high), log=self.log)
+
+
+@dataclass(frozen=True)
+class Integer(Dimension):
+    """Whole-numbered parameter between two bounds.
+
+    Parameters
+    ----------
+    low, high : int
+        Bounds, both included.
+    log : bool, default=False
+        Search over the logarithm. `low` must be above 0.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not whole numbers, not in order, or not positive under `log`.
+
+    Examples
+    --------
+    >>> from sklearn_dl.model_selection import Integer
+    >>> Integer(16, 512, log=True)
+    Integer(low=16, high=512, log=True)
+    """
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, numbers.Integral, 0)
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What the engine samples."""
+        return IntDistribution(int(self.low), int(self.high), log=self.log)
+
+
+@dataclass(frozen=True, eq=False)
+class Categorical(Dimension):
+    """Parameter that is one of several choices.
+
+    Parameters
+    ----------
+    choices : sequence
+        What the parameter may be: numbers, strings, None, or any objects, such as estimators and functions.
+        Objects are stored by their place in this sequence, so keep its order when a search is resumed.
+    ordered : bool, default=False
+        Neighbours in the sequence are alike, as layer sizes are; the search then treats them as steps of a
+        scale and not as names.
+
+    Raises
+    ------
+    ValueError
+        If there is no choice.
+
+    Examples
+    --------
+    >>> from sklearn_dl.model_selection import Categorical
+    >>> Categorical(["l1", "l2"])
+    Categorical(choices=['l1', 'l2'], ordered=False)
+    """
+
+    choices: Sequence[Any]
+    ordered: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.choices, str) or not hasattr(self.choices, "__len__"):
+            raise ValueError(
+                f"Categorical: choices must be a sequence, such as a list; got {self.choices!r}."
+            )
+        if not len(self.choices):
+            raise ValueError("Categorical: choices must not be empty.")
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What the engine samples."""
+        if self.ordered:
+            return IntDistribution(0, len(self.choices) - 1)
+        return CategoricalDistribution(self._labels())
+
+    def decode(self, stored: Any) -> Any:
+        """Choice for its label."""
+        return self.choices[stored if self.ordered else _index(self._labels(), stored)]
+
+    def encode(self, value: Any) -> Any:
+        """Label of a choice."""
+        for index, choice in enumerate(self.choices):
+            if choice is value or _same(choice, value):
+                return index if self.ordered else self._labels()[index]
+        raise ValueError(f"{value!r} is not one of {list(self.choices)!r}")
+
+    def _labels(self) -> list[Any]:
+        """The choices themselves where they are plain and all different, else their places and names."""
+        plain = [_plain(choice) for choice in self.choices]
+        kept = [choice for choice, is_plain in plain if is_plain]
+        if len(kept) == len(plain) and len(set(kept)) == len(kept):
+            return kept
+        return [f"{index}: {_name(choice)}" for index, choice in enumerate(self.choices)]
+
+
+@dataclass(frozen=True, eq=False)
+class Quantile(Dimension):
+    """Parameter with a distribution, of which the quantile is searched: equal shares are equally likely."""
+
+    name: str
+    ppf: Callable[[float], Any]
+    cdf: Callable[[Any], float] | None
+    whole: bool
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What the engine samples."""
+        low = 0.0 if np.isfinite(self.ppf(0.0)) else TAIL
+        high = 1.0 if np.isfinite(self.ppf(1.0)) else 1 - TAIL
+        return FloatDistribution(low, high)
+
+    def decode(self, stored: Any) -> Any:
+        """Value at a quantile."""
+        value = float(self.ppf(stored))
+        return round(value) if self.whole else value
+
+    def encode(self, value: Any) -> Any:
+        """Quantile of a value."""
+        if self.cdf is None:
+            raise ValueError(
+                f"the distribution {self.name} has no method cdf, so no quantile of {value!r} is known"
+            )
+        distribution = self.distribution
+        assert isinstance(distribution, FloatDistribution)
+        return float(np.clip(self.cdf(value), distribution.low, distribution.high))
+
+
+@dataclass(frozen=True, eq=False)
+class Engine(Dimension):
+    """A distribution of the engine, as the user gave it."""
+
+    given: BaseDistribution
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """What the engine samples."""
+        return self.given
+
+
+def dimension_of(value: Any) -> Dimension | None:
+    """Dimension for what stands in a search space, or None for a plain value, which is fixed.
+
+    Raises
+    ------
+    ValueError
+        If the value might mean several things, or nothing.
+    """
+    if isinstance(value, Dimension):
+        return value
+    if isinstance(value, BaseDistribution):
+        return Engine(value)
+    if isinstance(value, tuple):
+        raise ValueError(
+            f"the tuple {value!r} could be a range or choices. Write Real(low, high) or Integer(low, high) for "
+            "a range, a list for choices, and a list of one tuple for a fixed tuple"
+        )
+    if isinstance(value, range) or (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
+        return _choices(value)
+    if _is_column(value):
+        return _choices(list(value))
+    if _is_distribution(value):
+        return _from_distribution(value)
+    if isinstance(value, dict | set | frozenset):
+        raise ValueError(
+            f"{value!r} is neither a range, choices, a distribution nor a plain value. For choices write a list; "
+            "for a fixed value of this kind write it as the only choice, [value]"
+        )
+    return None
+
+
+def _choices(values: Sequence[Any]) -> Categorical:
+    if not len(values):
+        raise ValueError("the list of choices is empty. List at least one")
+    return Categorical(values)
+
+
+def _is_column(value: Any) -> bool:
+    if isinstance(value, BaseEstimator) or inspect.isclass(value):
+        return False
+    return getattr(value, "ndim", None) == 1 and hasattr(value, "__iter__")
+
+
+def _is_distribution(value: Any) -> bool:
+    return not inspect.isclass(value) and any(
+        callable(getattr(value, name, None)) for name in ("rvs", "icdf")
+    )
+
+
+def _from_distribution(frozen: Any) -> Dimension:
+    """Range of a frozen scipy distribution that is uniform in something, else its quantiles."""
+    family = getattr(getattr(frozen, "dist", None), "name", type(frozen).__name__)
+    ppf = getattr(frozen, "ppf", None) or getattr(frozen, "icdf", None)
+    if ppf is None:
+        draws = _sorted_draws(frozen)
+        if draws is None:
+            raise ValueError(f"{frozen!r} draws no numbers. List the choices instead")
+        return Categorical(draws, ordered=True)
+    low, high = float(ppf(0.0)), float(ppf(1.0))
+    if family == "uniform":
+        return Real(low, high)
+    if family in ("loguniform", "reciprocal"):
+        return Real(low, high, log=True)
+    if family == "randint":
+        return Integer(round(low) + 1, round(high))  # scipy: ppf(0) is one below the support
+    whole = hasattr(getattr(frozen, "dist", frozen), "pmf")
+    if whole:
+        return Quantile(family, lambda q: ppf(max(q, 1e-12)), getattr(frozen, "cdf", None), True)
+    return Quantile(family, ppf, getattr(frozen, "cdf", None), False)
+
+
+def _sorted_draws(frozen: Any) -> list[Any] | None:
+    # The same draws in every process, because what is stored is a place among them.
+    rng = np.random.RandomState(0)
+    draws = [frozen.rvs(random_state=rng) for _ in range(N_DRAWS)]
+    try:
+        return sorted(set(draws))
+    except TypeError:
+        return None
+
+
+def _check_bounds(dimension: Any, kind: type, lowest_log: float) -> None:
+    name = type(dimension).__name__
+    for bound in ("low", "high"):
+        value = getattr(dimension, bound)
+        if not isinstance(value, kind) or isinstance(value, bool | np.bool_) or not math.isfinite(value):
+            number = "a whole number" if kind is numbers.Integral else "a finite number"
+            raise ValueError(f"{name}: {bound} must be {number}; got {value!r}.")
+    if dimension.low > dimension.high:
+        raise ValueError(
+            f"{name}: low must not be above high; got low={dimension.low!r}, high={dimension.high!r}."
+        )
+    if dimension.log and dimension.low <= lowest_log:
+        raise ValueError(f"{name}: low must be above 0 with log=True; got {dimension.low!r}.")
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False
+
+
+def _plain(choice: Any) -> tuple[Any, bool]:
+    """A choice as JSON knows it, and whether it knows it. True equals 1 there, so bools go by their place."""
+    if choice is None or isinstance(choice, str):
+        return (None if choice is None else str(choice)), True
+    if isinstance(choice, bool | np.bool_):
+        return choice, False
+    if isinstance(choice, numbers.Integral):
+        return int(choice), True
+    if isinstance(choice, numbers.Real) and math.isfinite(choice):
+        return float(choice), True
+    return choice, False
+
+
+def _name(choice: Any) -> str:
+    if isinstance(choice, bool | np.bool_ | numbers.Number | str | None):
+        return str(choice)
+    return getattr(choice, "__name__", type(choice).__name__)
+
+
+def _index(labels: list[Any], stored: Any) -> int:
+    if stored in labels:
+        return labels.index(stored)
+    raise ValueError(f"{stored!r} is not among the choices {labels!r}")
+
+
+def _same(choice: Any, value: Any) -> bool:
+    try:
+        return (
+            type(choice) is type(value)
+            and bool(np.all(choice == value))
+            and np.shape(choice) == np.shape(value)
+        )
+    except Exception:
+        return False

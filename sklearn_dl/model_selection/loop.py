@@ -1,0 +1,149 @@
+"""The loop of a search: claim candidates, evaluate them, tell the study."""
+
+import math
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import optuna
+
+from sklearn_dl.model_selection.folds import Candidate, CrossValidation
+from sklearn_dl.model_selection.pruning import FoldPruning, report_epochs
+from sklearn_dl.model_selection.racing import Race
+from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, wait_for_others
+from sklearn_dl.model_selection.storage import Worker
+
+
+class SearchLoop:
+    """One process's part of a search.
+
+    Parameters
+    ----------
+    search : estimator
+        Its parameters rule the loop; its study is open.
+    space : search space
+        Makes parameters of trials.
+    validation : CrossValidation
+        Evaluates candidates.
+    metric : str or None
+        Metric that the search goes by.
+    """
+
+    def __init__(self, search: Any, space: Any, validation: CrossValidation, metric: str | None) -> None:
+        self.search, self.space, self.validation, self.metric = search, space, validation, metric
+        study = search.study_
+        self.worker = Worker(study._storage, study._study_id)
+        self.shared = SharedStudy(study, search.n_iter, self.worker, search._sampler_seed)
+
+    def run(self) -> tuple[list[dict[str, Any]], list[Outcome]]:
+        """Parameters and outcomes of all candidates, those of other processes too."""
+        start = time.monotonic()
+        deadline = start + (self.search.timeout or math.inf)
+        with self.worker, _bar(self.search) as bar:
+            try:
+                while not self._is_over(deadline, bar):
+                    if not self._step():
+                        if not self.shared.others_at_work():
+                            break
+                        wait_for_others(self.shared, deadline)
+            except BaseException:
+                self.shared.abandon_all()
+                raise
+        trials = self.shared.finished()
+        outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in trials]
+        return [self.space.params(trial) for trial in trials], outcomes
+
+    def _step(self) -> bool:
+        """Evaluate the next candidates; False if the budget holds none."""
+        trials, batch = [], []
+        race = self._race()
+        for _ in range(self.search.batch_size):
+            trial = self.shared.claim()
+            if trial is None:
+                break
+            trials.append(trial)
+            batch.append(self._candidate(trial, race))
+        self.validation.evaluate(batch, self.metric)
+        for trial, candidate in zip(trials, batch, strict=True):
+            outcome = candidate.outcome
+            scores = outcome.objective(self.metric)
+            outcome.value = race.expected(scores) if outcome.stopped == "racing" else float(np.mean(scores))
+            self.shared.finish(trial, outcome)
+        return bool(batch)
+
+    def _candidate(self, trial: optuna.Trial, race: Race) -> Candidate:
+        candidate = Candidate(trial.number, self.space.params(trial), race if self.search.racing else None)
+        if self.search.pruner is not None and not report_epochs(
+            trial, candidate, self.validation, self.metric
+        ):
+            candidate.stop = FoldPruning(trial, candidate.stop)
+        return candidate
+
+    def _race(self) -> Race:
+        """Race against the best candidate of which all folds are known."""
+        if not self.search.racing:
+            return Race(None)
+        best: Outcome | None = None
+        for trial in self.shared.finished():
+            outcome = Outcome(**trial.user_attrs[OUTCOME])
+            if (
+                not outcome.stopped
+                and np.isfinite(outcome.value)
+                and (best is None or outcome.value > best.value)
+            ):
+                best = outcome
+        return Race(None if best is None else best.objective(self.metric))
+
+    def _is_over(self, deadline: float, bar: Any) -> bool:
+        limit = self.search.n_iter_no_change
+        if limit is None and deadline == math.inf and not self.search.progress_bar:
+            return False
+        values = [_value(trial) for trial in self.shared.finished()]
+        bar.show(values)
+        if not values:
+            return False
+        return time.monotonic() > deadline or (
+            limit is not None and _since_rise(values, self.search.tol) >= limit
+        )
+
+
+def _value(trial: Any) -> float:
+    outcome = Outcome(**trial.user_attrs[OUTCOME])
+    return -math.inf if outcome.stopped or not np.isfinite(outcome.value) else outcome.value
+
+
+def _since_rise(values: list[float], tol: float) -> int:
+    """Candidates since the best score last rose by more than tol."""
+    best, since = -math.inf, 0
+    for value in values:
+        since += 1
+        if value > best + tol or (best == -math.inf and value > best):
+            best, since = value, 0
+    return since
+
+
+class _bar:  # noqa: N801
+    """Line with the candidates done, the best score and the time left; nothing unless it is asked for."""
+
+    def __init__(self, search: Any) -> None:
+        self.bar: Any = None
+        if search.progress_bar:
+            from tqdm.auto import tqdm
+
+            self.bar = tqdm(total=search.n_iter, desc=type(search).__name__, file=sys.stderr)
+
+    def __enter__(self) -> "_bar":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, values: list[float]) -> None:
+        """Show where the search stands."""
+        if self.bar is None:
+            return
+        self.bar.update(len(values) - self.bar.n)
+        if values and max(values) > -math.inf:
+            self.bar.set_postfix_str(f"best {max(values):.6g} (candidate {int(np.argmax(values)) + 1})")

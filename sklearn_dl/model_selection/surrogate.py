@@ -1,0 +1,224 @@
+"""The surrogate of a search: a Gaussian process on the unit cube with warped inputs and targets."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize
+from scipy.linalg import lapack
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
+from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
+from sklearn_dl.model_selection.encoding import SpaceEncoding
+from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, log_offset
+
+_LEAST_NOISE = 1e-9  # variance, of targets of unit variance: below it the covariance of close rows is singular
+_HOPELESS = 1e10  # objective where the covariance cannot be factored
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Mean and standard deviation of the logarithms of the hyper-parameters, each normal.
+
+    Parameters
+    ----------
+    variance : (float, float)
+        Of the process, for targets of unit variance.
+    scale : (float, float)
+        Length scale in sides of the cube, to whose mean half the logarithm of the number of parameters is added.
+    noise : (float, float)
+        Variance of the noise, for targets of unit variance.
+    input_warp : (float, float)
+        Exponents of the warp of a parameter.
+    target_warp : (float, float)
+        Offsets of the warp of the targets, in units of their range.
+
+    References
+    ----------
+    Hvarfner, Hellsten, Nardi (2024), Vanilla Bayesian optimization performs great in high dimensions,
+    section 4.1, for the length scales.
+    """
+
+    variance: tuple[float, float] = (0.0, 1.0)
+    scale: tuple[float, float] = (math.sqrt(2), math.sqrt(3))
+    noise: tuple[float, float] = (-8.0, 3.0)
+    input_warp: tuple[float, float] = (0.0, 0.5)
+    target_warp: tuple[float, float] = (0.0, 2.0)
+
+
+class _Slots:
+    """Places of the hyper-parameters in theta, with their priors and bounds."""
+
+    def __init__(self, n_scales: int, n_warped: int, warp_targets: bool, priors: Priors) -> None:
+        self.mean: list[float] = []
+        self.deviation: list[float] = []
+        self.bounds: list[tuple[float, float]] = []
+        scale = (priors.scale[0] + 0.5 * math.log(n_scales), priors.scale[1])
+        self.variance = self._add(1, priors.variance, (-5, 5))
+        self.scale = self._add(n_scales, scale, (-6, 9))
+        self.noise = self._add(1, priors.noise, (-18, 2))
+        self.a = self._add(n_warped, priors.input_warp, (-2, 2))
+        self.b = self._add(n_warped, priors.input_warp, (-2, 2))
+        self.targets = self._add(2 * warp_targets, priors.target_warp, (-15, 4))
+        self.kernel = slice(0, self.noise.stop)
+
+    def _add(self, n: int, prior: tuple[float, float], bounds: tuple[float, float]) -> slice:
+        start = len(self.mean)
+        self.mean += [prior[0]] * n
+        self.deviation += [prior[1]] * n
+        self.bounds += [bounds] * n
+        return slice(start, start + n)
+
+
+class StandardTargets(NamedTuple):
+    """Warped targets of mean 0 and variance 1, with what the change of variables adds to the likelihood."""
+
+    values: np.ndarray  # (n,)
+    by_warp: np.ndarray  # (n_parameters, n)
+    log_slope: float  # sum over the targets
+    log_slope_by_warp: np.ndarray  # (n_parameters,)
+
+
+class Surrogate:
+    """Posterior density of the hyper-parameters theta of a Gaussian process, and the process it describes.
+
+    The covariance is a Matern 5/2 with a length scale for each parameter; the columns of a choice share theirs,
+    so that two choices are as far apart as any other two. The constant mean is a normal value of unit variance.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, n_columns)
+        Rows of the unit cube.
+    targets : ndarray of shape (n,)
+        What was observed there; lower is better.
+    encoding : SpaceEncoding
+        What the columns mean.
+    warp_inputs, warp_targets : bool
+        Whether numeric parameters, and targets, are warped, by parameters fitted with the others.
+    priors : Priors
+        Of the hyper-parameters.
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        encoding: SpaceEncoding,
+        *,
+        warp_inputs: bool,
+        warp_targets: bool,
+        priors: Priors = Priors(),
+    ) -> None:
+        self.rows, self.targets = rows, targets
+        low, high = float(targets.min()), float(targets.max())
+        self._unit_targets = (targets - low) / ((high - low) or 1.0)
+        self.warped_columns = encoding.numeric if warp_inputs else encoding.numeric[:0]
+        n_scales = len(encoding.parts)
+        self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
+        self._prior_mean = np.array(self.slots.mean)
+        self._precision = np.array(self.slots.deviation) ** -2.0
+        # theta holds a length scale for each parameter, the kernel one for each column
+        self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [n_scales + 1]])
+        kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=2.5) + WhiteKernel()
+        covariance = compile_covariance(kernel)
+        if not isinstance(covariance, CompiledCovariance):
+            raise TypeError(f"{kernel} has no compiled covariance.")
+        self.covariance = covariance
+        self._likelihood = MarginalLikelihood(covariance, rows, targets[:, None], _LEAST_NOISE)
+
+    def start(self) -> np.ndarray:
+        """Hyper-parameters to start from where nothing is known: half of the length scales' prior mean."""
+        start = self._prior_mean.copy()
+        start[self.slots.scale] -= 2.0
+        return start
+
+    def fit(self, starts: Sequence[np.ndarray], *, max_iter: int = 50) -> np.ndarray:
+        """Most probable hyper-parameters that L-BFGS-B finds from the starts."""
+        bounds = self.slots.bounds
+        found = [
+            optimize.minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
+            for start in starts
+        ]
+        return min(found, key=lambda result: result.fun).x
+
+    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the logarithm of the posterior density up to a constant, and its gradient."""
+        standard, kernel_theta = self.standard_targets(theta), self.kernel_theta(theta)
+        warped, warp = self.warp(self.rows, theta)
+        self._likelihood.X = warped
+        factor = self._likelihood.factor(kernel_theta, clean=True)
+        if factor is None:
+            return _HOPELESS, np.zeros(len(theta))
+        dual, mean = solve_with_mean(factor.L, standard.values[:, None])
+        residual = standard.values[:, None] - mean
+        value = log_likelihood(factor.L, residual, dual) + standard.log_slope - 0.5 * float(mean[0]) ** 2
+
+        inverse, _ = lapack.dpotri(factor.L, lower=1, overwrite_c=1)
+        weight = dual * dual.T - (inverse + np.tril(inverse, -1).T)
+        gradient = np.zeros(len(theta))
+        by_kernel = self.covariance.contract(warped, kernel_theta, lambda r, c: weight[r, c].copy())
+        gradient[self.slots.kernel] = np.bincount(self._expand, by_kernel)
+        if warp is not None:
+            by_rows = self.covariance.slopes(warped, warped, kernel_theta, weight)[:, self.warped_columns]
+            gradient[self.slots.a] = (by_rows * warp.by_log_a).sum(axis=0)
+            gradient[self.slots.b] = (by_rows * warp.by_log_b).sum(axis=0)
+        gradient[self.slots.targets] = standard.log_slope_by_warp - standard.by_warp @ dual[:, 0]
+
+        away = theta - self._prior_mean
+        pull = self._precision * away
+        return 0.5 * float(pull @ away) - value, pull - gradient
+
+    def kernel_theta(self, theta: np.ndarray) -> np.ndarray:
+        """Logarithms of the hyper-parameters of the kernel, a length scale for each column."""
+        return theta[self._expand]
+
+    def warp(self, rows: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, WarpedInputs | None]:
+        """Rows with their numeric columns warped, and the warp with its derivatives."""
+        if len(self.warped_columns) == 0:
+            return rows, None
+        warp = kumaraswamy(rows[:, self.warped_columns], theta[self.slots.a], theta[self.slots.b])
+        warped = rows.copy()
+        warped[:, self.warped_columns] = warp.values
+        return warped, warp
+
+    def standard_targets(self, theta: np.ndarray) -> StandardTargets:
+        """Targets after their warp, shifted and scaled to mean 0 and variance 1."""
+        n, parameters = len(self._unit_targets), theta[self.slots.targets]
+        if len(parameters) == 0:
+            spread = float(self._unit_targets.std()) or 1.0
+            values = (self._unit_targets - self._unit_targets.mean()) / spread
+            return StandardTargets(values, np.zeros((0, n)), -n * math.log(spread), np.zeros(0))
+        warp = log_offset(self._unit_targets, parameters)
+        spread = float(warp.values.std()) or 1.0
+        values = (warp.values - warp.values.mean()) / spread
+        centred = warp.by_parameters - warp.by_parameters.mean(axis=1, keepdims=True)
+        spread_by = centred @ values / n
+        return StandardTargets(
+            values,
+            (centred - np.outer(spread_by, values)) / spread,
+            float(warp.log_slope.sum()) - n * math.log(spread),
+            warp.log_slope_by_parameters.sum(axis=1) - n * spread_by / spread,
+        )
+
+    def factor(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Warped rows, and the lower Cholesky factor of their covariance with the noise."""
+        warped, _ = self.warp(self.rows, theta)
+        self._likelihood.X = warped
+        factor = self._likelihood.factor(self.kernel_theta(theta), clean=True)
+        if factor is None:
+            raise np.linalg.LinAlgError("The covariance of the surrogate cannot be factored.")
+        return warped, np.array(factor.L, order="F")
+
+
+def solve_with_mean(L: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Most probable constant mean of each column of targets, and the solution of L L' x = targets - mean.
+
+    The mean has a normal prior of unit variance.
+    """
+    ones = np.ones((len(targets), 1))
+    solved, _ = lapack.dpotrs(L, np.hstack([targets, ones]), lower=1)
+    mean = solved[:, :-1].sum(axis=0) / (1.0 + solved[:, -1].sum())
+    return solved[:, :-1] - solved[:, -1:] * mean, mean

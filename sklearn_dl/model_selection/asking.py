@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import optuna
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
+from sklearn_dl.model_selection.records import study_of, to_records
 from sklearn_dl.model_selection.seeding import seed_of
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, open_study
 from sklearn_dl.model_selection.space import search_space
@@ -34,10 +36,34 @@ class Asked:
 class AskAndTell:
     """Search whose candidates may also be evaluated by the caller."""
 
+    #: What belongs to this process and is in no file of a search.
+    _transient = ("_asking", "_study")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()  # type: ignore[misc]
+        return {name: value for name, value in state.items() if name not in self._transient}
+
+    @property
+    def study_(self) -> optuna.Study:
+        """The study, for plots and analyses of optuna; one in memory with the same trials once ``fit`` is over."""
+        if "_asking" in vars(self):
+            return self._asking.study
+        if "_records" not in vars(self):
+            raise NotFittedError(
+                f"{type(self).__name__} has no study yet. Call fit with data, or ask, before reading study_."
+            )
+        if "_study" not in vars(self):
+            self._study = study_of(self._records, self.study_name or "search")
+        return self._study
+
+    def _forget(self) -> None:
+        for name in self._transient:
+            vars(self).pop(name, None)
+
     def ask(self) -> Asked:
         """Next candidate, for an evaluation of your own, which :meth:`tell` ends.
 
-        The first call opens the study; give the search a ``storage``, and ``fit`` goes on from what was told.
+        The first call opens the study. Give the search a ``storage``, and ``fit`` goes on from what was told.
 
         Returns
         -------
@@ -49,15 +75,14 @@ class AskAndTell:
         ValueError
             If ``n_iter`` candidates have been asked for.
         """
-        if getattr(self, "_asking", None) is None:
-            self._check_params()
-            self._open_study()
-            worker = Worker(self.study_._storage, self.study_._study_id)
-            self._asking = SharedStudy(self.study_, self.n_iter, worker, self._sampler_seed)
+        if "_asking" not in vars(self):
+            self._check_params()  # type: ignore[attr-defined]
+            self._asking, self._space = self._open_study()
         trial = self._asking.claim()
         if trial is None:
             raise ValueError(
-                f"{type(self).__name__}: all n_iter={self.n_iter} candidates have been asked for. Raise n_iter."
+                f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, and no more are "  # type: ignore[attr-defined]
+                "wanted. Raise n_iter."
             )
         return Asked(self._space.params(trial), trial)
 
@@ -77,43 +102,45 @@ class AskAndTell:
             The search.
         """
         folds = [float(score) for score in np.atleast_1d(np.asarray(scores, dtype=float))]
-        nothing = [0.0] * len(folds)
-        outcome = Outcome(folds, [], nothing, nothing, value=float(np.mean(folds)))
-        self._asking.finish(candidate.trial, outcome)
-        values = [(trial.value, trial) for trial in self._asking.finished() if trial.value is not None]
-        if values:
-            self.best_score_, best = max(values, key=lambda pair: pair[0])
-            self.best_params_ = self._space.params(best)
+        times = [0.0] * len(folds)
+        self._asking.finish(candidate.trial, Outcome(folds, [], times, times, value=float(np.mean(folds))))
+        known = [trial for trial in self._asking.finished() if trial.value is not None]
+        if known:
+            best = max(known, key=lambda trial: trial.value)
+            self.best_score_, self.best_params_ = best.value, self._space.params(best)
+        self._records = to_records(self._asking.study)
         return self
 
-    def _open_study(self) -> None:
-        """Open the study of the parameters, with the candidates to try first and what is known from earlier."""
+    def _open_study(self) -> tuple[SharedStudy, Any]:
+        """Study of the parameters, with what it is to try first and what it knows from earlier; and the space."""
         owner = type(self).__name__
-        self._space = search_space(self.search_space, self.estimator, owner)
-        first = self._first_candidates()
+        space = search_space(self.search_space, self.estimator, owner)
+        first = _first_candidates(self, space)
         given = self.sampler is not None
         sampler = copy.deepcopy(self.sampler) if given else self._default_sampler()
-        self._sampler_seed = None if given and self.random_state is None else seed_of(self.random_state)
+        seed = None if given and self.random_state is None else seed_of(self.random_state)
         pruner = copy.deepcopy(self.pruner) or optuna.pruners.NopPruner()
-        self.study_ = open_study(open_storage(self.storage, owner), self.study_name, sampler, pruner, owner)
+        study = open_study(open_storage(self.storage, owner), self.study_name, sampler, pruner, owner)
         with quiet_engine():
-            if not self.study_.get_trials(deepcopy=False):
-                self.study_.add_trials(_earlier(self.earlier_trials, owner))
+            if not study.get_trials(deepcopy=False):
+                study.add_trials(_earlier(self.earlier_trials, owner))
             for params in first:
-                self.study_.enqueue_trial(params, skip_if_exists=True)
+                study.enqueue_trial(params, skip_if_exists=True)
+        return SharedStudy(study, self.n_iter, Worker(study._storage, study._study_id), seed), space
 
-    def _first_candidates(self) -> list[dict[str, Any]]:
-        if self.enqueue is None:
-            return []
-        if self.enqueue == "default":
-            values = clone(self.estimator).get_params()
-            return [self._space.encode({name: values[name] for name in self._space.names if name in values})]
-        for params in self.enqueue:
-            if not isinstance(params, Mapping):
-                raise TypeError(
-                    f"{type(self).__name__}: enqueue must hold dicts of parameters; got {params!r}."
-                )
-        return [self._space.encode(params) for params in self.enqueue]
+
+def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
+    if search.enqueue is None:
+        return []
+    if search.enqueue == "default":
+        values = clone(search.estimator).get_params()
+        return [space.encode({name: values[name] for name in space.names if name in values})]
+    for params in search.enqueue:
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"{type(search).__name__}: enqueue must hold dicts of parameters; got {params!r}."
+            )
+    return [space.encode(params) for params in search.enqueue]
 
 
 def _earlier(source: Any, owner: str) -> list[optuna.trial.FrozenTrial]:
@@ -121,12 +148,12 @@ def _earlier(source: Any, owner: str) -> list[optuna.trial.FrozenTrial]:
     if source is None:
         return []
     study = getattr(source, "study_", source)
-    trials = study.get_trials(deepcopy=True) if hasattr(study, "get_trials") else list(study)
+    trials = study.get_trials(deepcopy=True) if hasattr(study, "get_trials") else copy.deepcopy(list(study))
     for trial in trials:
         if not isinstance(trial, optuna.trial.FrozenTrial):
             raise TypeError(
-                f"{owner}: earlier_trials must be a fitted search, a study of optuna or a list of its trials; "
-                f"got {type(trial).__name__} among them."
+                f"{owner}: earlier_trials must be a fitted search, a study of optuna or a list of trials; "
+                f"got {type(trial).__name__} in it."
             )
     known = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
     for trial in known:

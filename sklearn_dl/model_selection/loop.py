@@ -12,7 +12,6 @@ from sklearn_dl.model_selection.folds import Candidate, CrossValidation
 from sklearn_dl.model_selection.pruning import FoldPruning, report_epochs
 from sklearn_dl.model_selection.racing import Race
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, wait_for_others
-from sklearn_dl.model_selection.storage import Worker
 
 
 class SearchLoop:
@@ -22,6 +21,8 @@ class SearchLoop:
     ----------
     search : estimator
         Its parameters rule the loop; its study is open.
+    shared : SharedStudy
+        Hands out trials.
     space : search space
         Makes parameters of trials.
     validation : CrossValidation
@@ -30,17 +31,17 @@ class SearchLoop:
         Metric that the search goes by.
     """
 
-    def __init__(self, search: Any, space: Any, validation: CrossValidation, metric: str | None) -> None:
-        self.search, self.space, self.validation, self.metric = search, space, validation, metric
-        study = search.study_
-        self.worker = Worker(study._storage, study._study_id)
-        self.shared = SharedStudy(study, search.n_iter, self.worker, search._sampler_seed)
+    def __init__(
+        self, search: Any, shared: SharedStudy, space: Any, validation: CrossValidation, metric: str | None
+    ) -> None:
+        self.search, self.shared, self.space = search, shared, space
+        self.validation, self.metric = validation, metric
 
     def run(self) -> tuple[list[dict[str, Any]], list[Outcome]]:
         """Parameters and outcomes of all candidates, those of other processes too."""
         start = time.monotonic()
         deadline = start + (self.search.timeout or math.inf)
-        with self.worker, _bar(self.search) as bar:
+        with self.shared.worker, _bar(self.search) as bar:
             try:
                 while not self._is_over(deadline, bar):
                     if not self._step():

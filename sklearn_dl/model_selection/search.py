@@ -13,6 +13,7 @@ from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
+from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _check_method_params, _num_samples, indexable
 
@@ -20,6 +21,7 @@ from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.params import (
     Estimator,
     InvalidParameterError,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     RandomState,
@@ -29,6 +31,7 @@ from sklearn_dl._base.progress import CallbackSupportMixin, with_callbacks
 from sklearn_dl.model_selection.asking import AskAndTell
 from sklearn_dl.model_selection.folds import CrossValidation
 from sklearn_dl.model_selection.loop import SearchLoop
+from sklearn_dl.model_selection.records import to_records
 from sklearn_dl.model_selection.results import fold_results, mark_stopped
 from sklearn_dl.model_selection.samplers import default_gp_sampler, default_tpe_sampler
 from sklearn_dl.model_selection.shared_study import Outcome, check_same_folds
@@ -115,7 +118,9 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
         default=None,
         doc="Stop when the best score has not risen by ``tol`` for so many candidates. None never does.",
     )
-    tol: float = param(default=0.0, doc="Rise of the best score that counts, for ``n_iter_no_change``.")
+    tol: NonNegativeFloat = param(
+        default=0.0, doc="Rise of the best score that counts, for ``n_iter_no_change``."
+    )
     enqueue: list | Literal["default"] | None = param(
         default=None,
         doc="Candidates to try first: a list of dicts of parameters, where what is left out is sampled, or "
@@ -143,7 +148,7 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
         "n_splits_": ("int", "Folds."),
         "refit_time_": ("float", "Seconds that the refit took; only with ``refit``."),
         "multimetric_": ("bool", "Whether there are several metrics."),
-        "study_": ("optuna.Study", "The study, for optuna's plots and analyses."),
+        "study_": ("optuna.Study", "The trials, for optuna's plots and analyses."),
     }
 
     def _default_sampler(self) -> optuna.samplers.BaseSampler:
@@ -174,10 +179,11 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
             no candidate has a score to choose by.
         """
         self._check_params()
+        self._forget()
         if self.estimator is None:
             raise InvalidParameterError(f"{type(self).__name__}: estimator must be an estimator; got None.")
         scorers, refit_metric = self._get_scorers()
-        X, y = indexable(X, y)
+        X, y = self._rows(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         weight = params.get("sample_weight")
@@ -192,10 +198,28 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
         self._choose(results, refit_metric, outcomes)
         if self.refit:
             self._refit(context, data, routed.estimator.fit)
+            self._check_some_score(results)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, **data)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags, of_estimator = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.input_tags, tags.target_tags = of_estimator.input_tags, of_estimator.target_tags
+        return tags
+
+    def _rows(self, X: Any, y: Any) -> tuple[Any, Any]:
+        name = type(self).__name__
+        if y is None and get_tags(self.estimator).target_tags.required:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        try:
+            X, y = indexable(X, y)
+        except ValueError as error:
+            raise ValueError(f"{name}: X and y must have equally many rows. {error}") from error
+        if _num_samples(X) == 0:
+            raise ValueError(f"{name}: X must have at least one row; it has none.")
+        return X, y
 
     def _splits(self, X: Any, y: Any, split_params: dict[str, Any]) -> list[tuple[Any, Any]]:
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -229,9 +253,9 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
             task_name="search", max_subtasks=self.n_iter * self.n_splits_, sequential_subtasks=False
         )
         search_context.call_on_fit_task_begin(estimator=self)
-        self._open_study()
-        if is_shared(self.study_._storage):
-            check_same_folds(self.study_, _fingerprint(X, y, splits), type(self).__name__)
+        shared, space = self._open_study()
+        if is_shared(shared.storage):
+            check_same_folds(shared.study, _fingerprint(X, y, splits), type(self).__name__)
         if self.verbose > 0:
             print(
                 f"{type(self).__name__}: up to {self.n_iter} candidates on {self.n_splits_} folds each, "
@@ -241,8 +265,10 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
             validation = CrossValidation(
                 clone(self.estimator), X, y, splits, options, parallel, self, search_context
             )
-            found = SearchLoop(self, self._space, validation, self._objective(options["scorer"])).run()
+            metric = self._objective(options["scorer"])
+            found = SearchLoop(self, shared, space, validation, metric).run()
         search_context.call_on_fit_task_end(estimator=self)
+        self._records = to_records(shared.study)
         return found
 
     def _objective(self, scorers: Any) -> str | None:
@@ -270,18 +296,18 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
             refit_metric = self.refit
         if not self.refit and self.multimetric_:
             return
-        if not callable(self.refit):
-            self._check_some_score(results[f"mean_test_{refit_metric}"])
         self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
         if not callable(self.refit):
             self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
 
-    def _check_some_score(self, means: np.ndarray) -> None:
-        if np.isnan(means).all():
+    def _check_some_score(self, results: dict[str, Any]) -> None:
+        """Refuse to call any candidate the best where none has a score; a refit that fails says more."""
+        if not callable(self.refit) and np.isnan(self.best_score_):
             raise ValueError(
-                f"{type(self).__name__}: none of the {len(means)} candidates has a score on every fold, so none "
-                "is the best one. See the warnings for the reasons, or set error_score='raise'."
+                f"{type(self).__name__}: none of the {len(results['params'])} candidates has a score on every "
+                "fold, so none is the best one. The warnings say why; with error_score='raise' the first failure "
+                "is raised."
             )
 
     def _refit(self, context: Any, data: dict[str, Any], fit_params: dict[str, Any]) -> None:

@@ -11,16 +11,17 @@ import types
 from pathlib import Path
 
 import pytest
+import searches
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("gaussian_process", "linear_model", "neighbors", "svm", "tree")
+FAMILIES = ("gaussian_process", "linear_model", "model_selection", "neighbors", "svm", "tree")
 
 OURS = {
     name: getattr(package, name)
     for package in (importlib.import_module(f"sklearn_dl.{family}") for family in FAMILIES)
     for name in package.__all__
-}
+} | searches.STAND_INS
 
 
 def pytest_addoption(parser):

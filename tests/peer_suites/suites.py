@@ -33,6 +33,7 @@ SUITES = {
     "linear_model.test_sag": 20,
     "linear_model.test_sgd": 200,
     "linear_model.test_sparse_coordinate_descent": 90,
+    "model_selection.test_search": 130,
     "neighbors.test_neighbors": 600,
     "neighbors.test_neighbors_pipeline": 1,
     "svm.test_bounds": 10,
@@ -85,7 +86,8 @@ def run(suites, *arguments):
             sys.executable, "-m", "pytest", "-q", "-p", "stand_ins", "-p", "no:cacheprovider", *arguments,
             "-c", os.devnull, f"--rootdir={PEER}", f"--outcomes={outcomes}", *map(str, files),
         ]  # fmt: skip
-        environment = os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
+        path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         finished = subprocess.run(
             command, env=environment, capture_output=True, text=True, cwd=folder, check=False
         )

@@ -127,8 +127,12 @@ def _line(what, value, limit):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="methods: " + ", ".join(METHODS))
-    parser.add_argument("methods", nargs="*", metavar="method", help="measure only these; all if none is named")
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="methods: " + ", ".join(METHODS)
+    )
+    parser.add_argument(
+        "methods", nargs="*", metavar="method", help="measure only these; all if none is named"
+    )
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, help="only these")
     parser.add_argument("--held-out", action="store_true", help="the problems that no target is stated on")
     parser.add_argument("--seeds", type=int, default=20)

@@ -149,7 +149,9 @@ def botorch(problem, objective, initial, n_evaluations, seed):
     width = np.array([range_.high for range_ in problem.space.values()]) - low
     names, dtype = list(problem.space), torch.float64
     torch.manual_seed(seed)
-    X = torch.tensor((np.array([[params[n] for n in names] for params in initial]) - low) / width, dtype=dtype)
+    X = torch.tensor(
+        (np.array([[params[n] for n in names] for params in initial]) - low) / width, dtype=dtype
+    )
     y = torch.tensor([[-objective(params)] for params in initial], dtype=dtype)
     bounds = torch.stack([torch.zeros(len(names), dtype=dtype), torch.ones(len(names), dtype=dtype)])
     with warnings.catch_warnings():

@@ -124,8 +124,7 @@ class AskAndTell:
         with quiet_engine():
             if not study.get_trials(deepcopy=False):
                 study.add_trials(_earlier(self.earlier_trials, owner))
-            for params in first:
-                study.enqueue_trial(params, skip_if_exists=True)
+            _enqueue(study, first)
         return SharedStudy(study, self.n_iter, Worker(study._storage, study._study_id), seed), space
 
 
@@ -141,6 +140,16 @@ def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
                 f"{type(search).__name__}: enqueue must hold dicts of parameters; got {params!r}."
             )
     return [space.encode(params) for params in search.enqueue]
+
+
+def _enqueue(study: optuna.Study, first: list[dict[str, Any]]) -> None:
+    """Enqueue what the study does not have already, because it is resumed or shared."""
+    had = [trial.system_attrs.get("fixed_params") for trial in study.get_trials(deepcopy=False)]
+    for params in first:
+        if params in had:
+            had.remove(params)
+        else:
+            study.enqueue_trial(params)
 
 
 def _earlier(source: Any, owner: str) -> list[optuna.trial.FrozenTrial]:

@@ -51,9 +51,7 @@ def maximize_rows(
             inverse[running[start]] = identity
             fresh[running[start]] = True
             direction[start] = g[start] * np.minimum(1, 0.1 / size[start])[:, None]
-        new, new_value, new_gradient, moved = _line_search(
-            function, at, value[running], g, direction
-        )
+        new, new_value, new_gradient, moved = _line_search(function, at, value[running], g, direction)
         stopped = ~moved & start
         _update(inverse, fresh, running, new - at, g - new_gradient, held, moved)
         restart = ~moved & ~start

@@ -160,7 +160,9 @@ class SpaceEncoding:
                 place = self.places[parent]
                 numbers = np.argmax(rows[:, place], axis=1)
                 parent_absent = absent[:, place.start]
-                here = np.where(parent_absent, None in choices, np.isin(numbers, [c for c in choices if c is not None]))
+                here = np.where(
+                    parent_absent, None in choices, np.isin(numbers, [c for c in choices if c is not None])
+                )
                 absent[:, self.places[name]] = ~here[:, None]
             if (absent == before).all():
                 break

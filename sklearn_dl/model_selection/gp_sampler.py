@@ -22,17 +22,86 @@ from sklearn_dl.model_selection.surrogate import Priors, Surrogate
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 _N_GOOD = 3  # best rows whose neighbourhoods are searched
-_FRESH_EVERY = 5  # trials after which the hyper-parameters are also sought from the start
+_FRESH_EVERY = 5  # trials after which the hyper-parameters are sought from all starts
+_STARTUP, _SUGGESTION, _INDEPENDENT = range(3)  # streams of random numbers
 
 
 class GPSampler(BaseSampler):
+    """Bayesian optimization with a Gaussian process, for any study of optuna with one objective.
+
+    The surrogate lives on the unit cube: a Matern 5/2 covariance with a length scale for each parameter, priors
+    that grow with the number of parameters, warps of the targets (and of the inputs, on request) fitted
+    together with the other hyper-parameters, and a noise variance. Floats and integers enter by their logarithm
+    where their distribution says so, choices as columns of 0 and 1. The acquisition function is maximised over
+    values that the parameters can take: by climbs along floats, and by moves between integers and choices.
+
+    Trials that run are taken into account by drawing what they may return. Pruned trials count as no better
+    than the median, failed ones as the worst. Parameters that not all trials have are modelled together; where
+    a choice decides which exist, that is learnt from the trials. The initial trials are spread by a Sobol
+    sequence.
+
+    Parameters
+    ----------
+    acquisition : {"log_ei", "ei", "log_nei", "log_pi", "ucb"}, default="log_ei"
+        What a trial is worth: the logarithm of the expected improvement, the improvement itself, its logarithm
+        averaged over the noiseless values that the observations may hide, the logarithm of the probability of
+        an improvement, or an upper confidence bound of two deviations.
+    n_startup_trials : int, default=10
+        Complete or pruned trials before the surrogate is used.
+    warp_targets : bool, default=True
+        Whether targets are warped by logarithms with offsets, which are fitted. It helps where they range over
+        orders of magnitude, and is linear where they do not.
+    warp_inputs : bool, default=False
+        Whether each numeric parameter is warped by a Kumaraswamy distribution function, fitted. It helps
+        functions that vary much faster near one end of a range, at about twice the time.
+    n_candidates : int, default=512
+        Points at which the acquisition function is evaluated first, a power of 2; as many again, at most, lie
+        near the best trials.
+    n_starts : int, default=8
+        Candidates from which it is climbed.
+    n_fantasies : int, default=8
+        Draws of the targets of running trials, a power of 2.
+    priors : Priors, default=None
+        Of the hyper-parameters.
+    independent_sampler : optuna.samplers.BaseSampler, default=None
+        For parameters that are not known before the trial asks for them. None draws uniformly.
+    seed : int, default=None
+        Seed. With it the suggestion for a trial is determined by the study and the trial's number, so that a
+        search that was interrupted goes on as it would have.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, or the study has several objectives.
+
+    See Also
+    --------
+    TPESampler : Cheaper for a suggestion; needs more trials.
+
+    References
+    ----------
+    Snoek, Larochelle, Adams (2012), Practical Bayesian optimization of machine learning algorithms.
+    Garrido-Merchan, Hernandez-Lobato (2020), Dealing with categorical and integer-valued variables in Bayesian
+    optimization with Gaussian processes, section 3.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from sklearn_dl.model_selection.gp_sampler import GPSampler
+    >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+    >>> study = optuna.create_study(sampler=GPSampler(seed=0))
+    >>> study.optimize(lambda trial: trial.suggest_float("x", -3, 3) ** 2, n_trials=15)
+    >>> study.best_value < 1e-3
+    True
+    """
+
     def __init__(
         self,
         *,
         acquisition: str = "log_ei",
         n_startup_trials: int = 10,
-        warp_inputs: bool = False,
         warp_targets: bool = True,
+        warp_inputs: bool = False,
         n_candidates: int = 512,
         n_starts: int = 8,
         n_fantasies: int = 8,
@@ -40,73 +109,132 @@ class GPSampler(BaseSampler):
         independent_sampler: BaseSampler | None = None,
         seed: int | None = None,
     ) -> None:
+        if acquisition not in ACQUISITIONS:
+            raise ValueError(
+                f"{type(self).__name__}: acquisition must be one of {', '.join(map(repr, ACQUISITIONS))}; "
+                f"got {acquisition!r}."
+            )
         self.acquisition = acquisition
-        self.n_startup_trials = n_startup_trials
-        self.warp_inputs, self.warp_targets = warp_inputs, warp_targets
-        self.n_candidates, self.n_starts, self.n_fantasies = n_candidates, n_starts, n_fantasies
+        self.n_startup_trials = self._whole("n_startup_trials", n_startup_trials, least=0)
+        self.warp_targets, self.warp_inputs = warp_targets, warp_inputs
+        self.n_candidates = self._whole("n_candidates", n_candidates, power_of_2=True)
+        self.n_starts = self._whole("n_starts", n_starts)
+        self.n_fantasies = self._whole("n_fantasies", n_fantasies, power_of_2=True)
         self.priors = priors or Priors()
         self.independent_sampler = independent_sampler
         self.seed = seed
-        self._entropy = seed
-        self._theta = None
+        self._entropy: int | None = seed
+        self._theta: np.ndarray | None = None  # hyper-parameters of the last suggestion, the next one's start
+
+    def _whole(self, name: str, value: int, *, least: int = 1, power_of_2: bool = False) -> int:
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+        if not is_whole or (power_of_2 and value & (value - 1)):
+            kind = "a power of 2" if power_of_2 else f"an int of at least {least}"
+            raise ValueError(f"{type(self).__name__}: {name} must be {kind}; got {value!r}.")
+        return int(value)
 
     def reseed_rng(self) -> None:
+        """Take a new seed, as optuna asks of samplers that it copies."""
         self._entropy = secrets.randbits(63)
         if self.independent_sampler is not None:
             self.independent_sampler.reseed_rng()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Distributions of all parameters that finished trials had, as the latest of them had them."""
         self._raise_error_if_multi_objective(study)
-        return union_space(study._get_trials(deepcopy=False, states=_STATES, use_cache=True))
+        return union_space(_trials(study, trial))
 
-    def sample_relative(self, study, trial, search_space):
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Parameters of the trial, from the search space; a trial need not ask for all of them."""
         self._raise_error_if_multi_objective(study)
         if not search_space:
             return {}
-        trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=True)
-        trials = [t for t in trials if t.number != trial.number]
+        trials = _trials(study, trial)
+        n_told = sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
         seen = read_observations(study, trials, search_space)
-        n_complete = sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
-        if n_complete < self.n_startup_trials or len(seen.values) < 2:
-            encoding = SpaceEncoding(search_space)
-            sobol = qmc.Sobol(encoding.n_columns, seed=self._rng(0))
-            if trial.number > 0: sobol.fast_forward(trial.number)
-            return encoding.decode(encoding.snap(sobol.random(1))[0])
-        return self._suggest(seen, search_space, self._rng(trial.number, 1))
+        if n_told < self.n_startup_trials or len(seen.values) < 2:
+            return self._spread(search_space, trial.number)
+        return self._suggest(seen, search_space, self._rng(_SUGGESTION, trial.number))
 
-    def sample_independent(self, study, trial, param_name, param_distribution):
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Value of a parameter that no trial had before."""
         self._raise_error_if_multi_objective(study)
-        if self.independent_sampler is not None:
-            return self.independent_sampler.sample_independent(study, trial, param_name, param_distribution)
-        rng = self._rng(trial.number, 2, zlib.crc32(param_name.encode()), len(study._get_trials(deepcopy=False)))
-        return RandomSampler(seed=int(rng.integers(2**31))).sample_independent(study, trial, param_name, param_distribution)
+        sampler = self.independent_sampler
+        if sampler is None:
+            rng = self._rng(_INDEPENDENT, trial.number, zlib.crc32(param_name.encode()))
+            sampler = RandomSampler(seed=int(rng.integers(2**31)))
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
-    def _rng(self, *key: int):
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Tell the independent sampler."""
+        if self.independent_sampler is not None:
+            self.independent_sampler.before_trial(study, trial)
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Tell the independent sampler."""
+        if self.independent_sampler is not None:
+            self.independent_sampler.after_trial(study, trial, state, values)
+
+    def _rng(self, *stream: int) -> np.random.Generator:
         if self._entropy is None:
             self._entropy = secrets.randbits(63)
-        return np.random.default_rng([self._entropy, *key])
+        return np.random.default_rng([self._entropy, *stream])
 
-    def _suggest(self, seen, search_space, rng):
+    def _spread(self, search_space: dict[str, BaseDistribution], number: int) -> dict[str, Any]:
+        """Parameters of an initial trial: the point of a Sobol sequence that has the number of the trial."""
+        encoding = SpaceEncoding(search_space)
+        sequence = qmc.Sobol(encoding.n_columns, seed=self._rng(_STARTUP))
+        if number > 0:
+            sequence.fast_forward(number)
+        return encoding.decode(encoding.snap(sequence.random(1))[0])
+
+    def _suggest(
+        self, seen: Observations, search_space: dict[str, BaseDistribution], rng: np.random.Generator
+    ) -> dict[str, Any]:
         encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
-        rows = np.stack([encoding.encode(p) for p in seen.params])
-        surrogate = Surrogate(rows, seen.values, encoding, warp_inputs=self.warp_inputs, warp_targets=self.warp_targets, priors=self.priors)
-        theta = self._fit(surrogate)
-        posterior = Posterior(surrogate, theta)
-        running = [encoding.encode(p) for p in seen.running]
-        known = np.array([*rows, *running])
-        if running:
-            posterior = posterior.imagine(np.array(running), self.n_fantasies, rng)
-        objective = Objective([posterior], ACQUISITIONS[self.acquisition])
-        mean = posterior.targets[:len(rows)].mean(axis=1)
-        good = rows[np.argsort(mean)[:_N_GOOD]]
-        row = propose(objective, encoding, good, known, rng, n_candidates=self.n_candidates, n_starts=self.n_starts)
+        rows = np.stack([encoding.encode(params) for params in seen.params])
+        running = np.array([encoding.encode(params) for params in seen.running]).reshape(-1, rows.shape[1])
+        posterior = self._posterior(rows, seen.values, encoding)
+        good = rows[np.argsort(posterior.targets[:, 0])[:_N_GOOD]]
+        acquisition = ACQUISITIONS[self.acquisition]
+        if acquisition.noisy:
+            posterior = posterior.denoise(self.n_fantasies, rng)
+        if len(running):
+            posterior = posterior.imagine(running, self.n_fantasies, rng)
+        row = propose(
+            Objective([posterior], acquisition),
+            encoding,
+            good,
+            np.concatenate([rows, running]),
+            rng,
+            n_candidates=self.n_candidates,
+            n_starts=self.n_starts,
+        )
         return encoding.decode(row)
 
-    def _fit(self, surrogate):
-        fresh = surrogate.start()
-        if self._theta is None or len(self._theta) != len(fresh):
-            starts = [fresh]
-        else:
-            starts = [self._theta] + ([fresh] if len(surrogate.targets) % _FRESH_EVERY == 0 else [])
+    def _posterior(self, rows: np.ndarray, values: np.ndarray, encoding: SpaceEncoding) -> Posterior:
+        surrogate = Surrogate(
+            rows,
+            values,
+            encoding,
+            warp_inputs=self.warp_inputs,
+            warp_targets=self.warp_targets,
+            priors=self.priors,
+        )
+        starts = surrogate.starts()
+        if self._theta is not None and len(self._theta) == len(starts[0]):
+            starts = [self._theta, *(starts[:1] if len(values) % _FRESH_EVERY else starts)]
         self._theta = surrogate.fit(starts)
-        return self._theta
+        return Posterior(surrogate, self._theta)
+
+
+def _trials(study: Study, asking: FrozenTrial) -> list[FrozenTrial]:
+    """Finished and running trials but for the one that asks."""
+    trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=True)
+    return [trial for trial in trials if trial.number != asking.number]

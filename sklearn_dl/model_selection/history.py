@@ -18,7 +18,9 @@ class Observations(NamedTuple):
     running: list[dict[str, Any]]
 
 
-def read_observations(study: Study, trials: Sequence[FrozenTrial], space: dict[str, BaseDistribution]) -> Observations:
+def read_observations(
+    study: Study, trials: Sequence[FrozenTrial], space: dict[str, BaseDistribution]
+) -> Observations:
     """Observations in a search space; trials with parameters outside of it are left out.
 
     A pruned trial counts as its last report, or as the median of the complete ones if that is worse; a failed

@@ -1,5 +1,7 @@
 """What the surrogate believes of other rows, also after runs whose ends are not known yet."""
 
+import copy
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn_dl.model_selection.surrogate import Surrogate, solve_with_mean
 #: From derivatives by mean (n_rows, n_worlds) and deviation (n_rows,) to those by the rows (n_rows, n_columns).
 Chain = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+_NOISELESS = 1e-6  # of the prior variance: noise that lets the covariance be factored
 _LEAST_VARIANCE = 1e-12  # of the prior variance: what rounding leaves at an observed row
 
 
@@ -35,7 +38,8 @@ class Posterior:
         self.surrogate, self.theta = surrogate, theta
         self.kernel_theta = surrogate.kernel_theta(theta)
         self.variance, self.noise = np.exp(self.kernel_theta[[0, -1]])
-        warped, L = surrogate.factor(theta)
+        warped, _ = surrogate.warp(surrogate.rows, theta)
+        L = surrogate.factor(self.kernel_theta, warped)
         self._condition(warped, L, surrogate.standard_targets(theta).values[:, None])
 
     def _condition(self, warped: np.ndarray, L: np.ndarray, targets: np.ndarray) -> None:
@@ -72,7 +76,16 @@ class Posterior:
         return (self.targets - self.noise * self._dual).min(axis=0)
 
     def imagine(self, rows: np.ndarray, n_worlds: int, rng: np.random.Generator) -> "Posterior":
-        """Condition on targets drawn at rows where runs are under way, each draw a world of its own."""
+        """Condition on targets drawn at rows where runs are under way, each draw a world of its own.
+
+        Worlds that there are already get a draw each.
+
+        References
+        ----------
+        Snoek, Larochelle, Adams (2012), Practical Bayesian optimization of machine learning algorithms,
+        section 3.2.
+        """
+        n_worlds = n_worlds if self.n_worlds == 1 else self.n_worlds
         warped, _ = self.surrogate.warp(rows, self.theta)
         between = self.surrogate.covariance.between
         cross = between(warped, self._warped, self.kernel_theta)
@@ -80,15 +93,40 @@ class Posterior:
         corner = between(warped, warped, self.kernel_theta)
         corner[np.diag_indices_from(corner)] += self.noise + _LEAST_VARIANCE * self.variance
         L = append_rows(self._factor, cross, corner)
-        if L is None:  # a run repeats an observation: nothing will be learnt from it
+        if L is None:  # the runs repeat observations: nothing will be learnt from them
             return self
-        spread = L[len(self._factor) :, len(self._factor) :]
-        draws = mean + spread @ _normal_draws(len(rows), n_worlds, rng)
-        known = np.broadcast_to(self.targets, (len(self.targets), n_worlds))
-        grown = object.__new__(Posterior)
-        grown.__dict__.update(self.__dict__)
-        grown._condition(np.concatenate([self._warped, warped]), L, np.concatenate([known, draws]))
-        return grown
+        n_known = len(self._factor)
+        draws = mean + L[n_known:, n_known:] @ _normal_draws(len(rows), n_worlds, rng)
+        known = np.broadcast_to(self.targets, (n_known, n_worlds))
+        return self._changed(np.concatenate([self._warped, warped]), L, np.concatenate([known, draws]))
+
+    def denoise(self, n_worlds: int, rng: np.random.Generator) -> "Posterior":
+        """Condition on noiseless values drawn at the observed rows, each draw a world of its own.
+
+        References
+        ----------
+        Letham, Karrer, Ottoni, Bakshy (2019), Constrained Bayesian optimization with noisy experiments,
+        section 3.
+        """
+        # With S = K + noise: the mean is y - noise S^-1 (y - m), the covariance noise - noise S^-1 noise.
+        mean = self.targets - self.noise * self._dual
+        covariance = -(self.noise**2) * (self._whiten.T @ self._whiten)
+        covariance[np.diag_indices_from(covariance)] += self.noise * (1 + 1e-6)
+        spread, info = lapack.dpotrf(np.asfortranarray(covariance), lower=1, clean=1)
+        if info != 0:
+            return self
+        noiseless = self.kernel_theta.copy()
+        noiseless[-1] = math.log(min(self.noise, _NOISELESS * self.variance))
+        L = self.surrogate.factor(noiseless, self._warped)
+        draws = mean + spread @ _normal_draws(len(mean), n_worlds, rng)
+        changed = self._changed(self._warped, L, draws)
+        changed.kernel_theta, changed.noise = noiseless, math.exp(noiseless[-1])
+        return changed
+
+    def _changed(self, warped: np.ndarray, L: np.ndarray, targets: np.ndarray) -> "Posterior":
+        changed = copy.copy(self)
+        changed._condition(warped, L, targets)
+        return changed
 
 
 def _normal_draws(n_dimensions: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -180,7 +180,9 @@ def _check_names(
     """Refuse names that neither the estimator has nor one of the choices for its parts."""
     known = estimator.get_params(deep=True)
     for name in names:
-        if name in known or any(_has(part, name) for part in _parts(name, values)):
+        if name in known or any(_has(choice, rest) for choice, rest in _parts(name, values)):
+            continue
+        if not _knows_its_parameters(_component(name, estimator, known)):
             continue
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -188,6 +190,18 @@ def _check_names(
             f"{owner}: search_space names {name!r}, which {type(estimator).__name__} does not have.{hint} "
             f"It has {', '.join(sorted(known))}."
         )
+
+
+def _component(name: str, estimator: Any, known: Mapping[str, Any]) -> Any:
+    """Part of the estimator that a nested name belongs to."""
+    parts = [known.get(prefix) for prefix in _prefixes(name)]
+    return next((part for part in reversed(parts) if hasattr(part, "set_params")), estimator)
+
+
+def _knows_its_parameters(component: Any) -> bool:
+    """Whether get_params is all there is: some gradient boosting libraries take any name in set_params."""
+    home = type(component).set_params.__module__.split(".")[0]
+    return isinstance(component, BaseEstimator) and home in ("sklearn", "sklearn_dl")
 
 
 def _parts(name: str, values: Mapping[str, Any]) -> list[tuple[Any, str]]:
@@ -201,9 +215,11 @@ def _parts(name: str, values: Mapping[str, Any]) -> list[tuple[Any, str]]:
     return found
 
 
-def _has(part: tuple[Any, str], name: str) -> bool:
-    choice, rest = part
-    return hasattr(choice, "get_params") and not isinstance(choice, type) and rest in choice.get_params()
+def _has(choice: Any, name: str) -> bool:
+    """Whether an object that may be a step has a parameter."""
+    if not hasattr(choice, "get_params") or isinstance(choice, type):
+        return False
+    return name in choice.get_params() or not _knows_its_parameters(choice)
 
 
 def _applies(name: str, params: Mapping[str, Any], branch: Mapping[str, Dimension]) -> bool:
@@ -212,7 +228,7 @@ def _applies(name: str, params: Mapping[str, Any], branch: Mapping[str, Dimensio
     if not parents:
         return all(parent not in branch for parent in _prefixes(name))
     nearest = max(parents, key=len)
-    return _has((params[nearest], name[len(nearest) + 2 :]), name)
+    return _has(params[nearest], name[len(nearest) + 2 :])
 
 
 def _prefixes(name: str) -> list[str]:

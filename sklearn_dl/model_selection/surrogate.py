@@ -15,7 +15,10 @@ from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likel
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, log_offset
 
-_LEAST_NOISE = 1e-9  # variance, of targets of unit variance: below it the covariance of close rows is singular
+_LEAST_NOISE = (
+    1e-9  # variance, of targets of unit variance: below it the covariance of close rows is singular
+)
+_MUCH_NOISE = math.log(0.05)
 _HOPELESS = 1e10  # objective where the covariance cannot be factored
 
 
@@ -43,8 +46,8 @@ class Priors:
     """
 
     variance: tuple[float, float] = (0.0, 1.0)
-    scale: tuple[float, float] = (math.sqrt(2), math.sqrt(3))
-    noise: tuple[float, float] = (-8.0, 3.0)
+    scale: tuple[float, float] = (-1.0, 1.0)
+    noise: tuple[float, float] = (-10.0, 4.0)
     input_warp: tuple[float, float] = (0.0, 0.5)
     target_warp: tuple[float, float] = (0.0, 2.0)
 
@@ -129,17 +132,22 @@ class Surrogate:
         self.covariance = covariance
         self._likelihood = MarginalLikelihood(covariance, rows, targets[:, None], _LEAST_NOISE)
 
-    def start(self) -> np.ndarray:
-        """Hyper-parameters to start from where nothing is known: half of the length scales' prior mean."""
-        start = self._prior_mean.copy()
-        start[self.slots.scale] -= 2.0
-        return start
+    def starts(self) -> list[np.ndarray]:
+        """Where to look for hyper-parameters if nothing is known: the prior's mean, and one with much noise.
+
+        The likelihood of a function with fine structure often has two modes, one of which takes it for noise.
+        """
+        quiet, noisy = self._prior_mean.copy(), self._prior_mean.copy()
+        noisy[self.slots.noise] = _MUCH_NOISE
+        return [noisy, quiet]
 
     def fit(self, starts: Sequence[np.ndarray], *, max_iter: int = 50) -> np.ndarray:
         """Most probable hyper-parameters that L-BFGS-B finds from the starts."""
         bounds = self.slots.bounds
         found = [
-            optimize.minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter})
+            optimize.minimize(
+                self, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter}
+            )
             for start in starts
         ]
         return min(found, key=lambda result: result.fun).x
@@ -203,14 +211,13 @@ class Surrogate:
             warp.log_slope_by_parameters.sum(axis=1) - n * spread_by / spread,
         )
 
-    def factor(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Warped rows, and the lower Cholesky factor of their covariance with the noise."""
-        warped, _ = self.warp(self.rows, theta)
+    def factor(self, kernel_theta: np.ndarray, warped: np.ndarray) -> np.ndarray:
+        """Lower Cholesky factor of the covariance of the warped rows with the noise."""
         self._likelihood.X = warped
-        factor = self._likelihood.factor(self.kernel_theta(theta), clean=True)
+        factor = self._likelihood.factor(kernel_theta, clean=True)
         if factor is None:
             raise np.linalg.LinAlgError("The covariance of the surrogate cannot be factored.")
-        return warped, np.array(factor.L, order="F")
+        return np.array(factor.L, order="F")
 
 
 def solve_with_mean(L: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,13 +26,14 @@ OURS = {
 
 def pytest_addoption(parser):
     parser.addoption("--outcomes", type=Path, help="JSON file for the outcome of every test")
+    parser.addoption("--families", default=",".join(FAMILIES), help="whose classes are put in their places")
     parser.addoption("--peer", action="store_true", help="leave scikit-learn's classes in their places")
 
 
 def pytest_configure(config):
     config.pluginmanager.register(Outcomes(config.getoption("--outcomes")))
     if not config.getoption("--peer"):
-        for family in FAMILIES:
+        for family in config.getoption("--families").split(","):
             peer = importlib.import_module(f"sklearn.{family}")
             for name in OURS.keys() & vars(peer).keys():
                 setattr(peer, name, OURS[name])

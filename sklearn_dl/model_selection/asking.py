@@ -120,7 +120,8 @@ class AskAndTell:
         sampler = copy.deepcopy(self.sampler) if given else self._default_sampler()
         seed = None if given and self.random_state is None else seed_of(self.random_state)
         pruner = copy.deepcopy(self.pruner) or optuna.pruners.NopPruner()
-        study = open_study(open_storage(self.storage, owner), self.study_name, sampler, pruner, owner)
+        name = self.study_name or (None if self.storage is None else "search")
+        study = open_study(open_storage(self.storage, owner), name, sampler, pruner, owner)
         with quiet_engine():
             if not study.get_trials(deepcopy=False):
                 study.add_trials(_earlier(self.earlier_trials, owner))

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_dl.model_selection.pruning import EpochPruning, held_out_score
 from sklearn_dl.model_selection.shared_study import Outcome
 
 #: A race never ends before so many folds.
@@ -64,7 +65,11 @@ class CrossValidation:
         metric : str, default=None
             Metric by which candidates are stopped.
         """
-        racing = list(batch)
+        for candidate in batch:
+            if candidate.listener is not None:
+                self._run_first_fold(candidate)
+        racing = [candidate for candidate in batch if not candidate.outcome.stopped]
+        racing = [candidate for candidate in racing if candidate.n_done < len(self.splits)]
         while racing:
             stoppable = any(candidate.stop is not None for candidate in racing)
             self._run_round(racing, self._width(racing) if stoppable else len(self.splits))
@@ -73,6 +78,13 @@ class CrossValidation:
             racing = [candidate for candidate in racing if candidate.n_done < len(self.splits)]
             racing = [candidate for candidate in racing if not candidate.outcome.stopped]
         return [candidate.outcome for candidate in batch]
+
+    def _run_first_fold(self, candidate: "Candidate") -> None:
+        """Run the first fold here and not in a worker, because its epochs are reported as it runs."""
+        function, args, kwargs = self._call(candidate, 0)
+        candidate.outcome.add(function(*args, **kwargs, listener=candidate.listener))
+        if candidate.listener is not None and candidate.listener.pruned:
+            candidate.outcome.cut(1, "pruned")
 
     def _width(self, racing: Sequence["Candidate"]) -> int:
         """Folds of each candidate in a round: as few as keep all workers busy."""
@@ -115,6 +127,8 @@ class Candidate:
         Parameters.
     stop : callable or None
         Scores so far, one a fold -> after how many of them the candidate stops, or 0 to go on, and why.
+    listener : EpochPruning or None
+        Hears of the epochs of the first fold.
     outcome : Outcome
         What its folds gave.
     """
@@ -122,6 +136,7 @@ class Candidate:
     number: int
     params: dict[str, Any]
     stop: Callable[[np.ndarray], tuple[int, str]] | None = None
+    listener: EpochPruning | None = None
     outcome: Outcome = field(default_factory=Outcome)
 
     @property
@@ -139,7 +154,13 @@ class Candidate:
 
 
 def fit_and_score(
-    estimator: Any, X: Any, y: Any, *, parameters: dict[str, Any], **options: Any
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    parameters: dict[str, Any],
+    listener: EpochPruning | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """scikit-learn's fit and score of one fold; parameters that cannot be set are a failed fit too."""
     try:
@@ -148,7 +169,12 @@ def fit_and_score(
         if options["error_score"] == "raise":
             raise
         return _failed(options, format_exc())
-    told = parameters if options["verbose"] > 1 else None
+    told: dict[str, Any] | None = parameters if options["verbose"] > 1 else None
+    if listener is not None:
+        told = None  # setting them again would replace the network that is listened to
+        listener.attach(
+            estimator, *held_out_score(estimator, X, y, options["train"], options["test"], options)
+        )
     return _fit_and_score(estimator, X, y, parameters=told, **options)
 
 

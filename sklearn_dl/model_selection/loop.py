@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 
 from sklearn_dl.model_selection.folds import Candidate, CrossValidation
-from sklearn_dl.model_selection.pruning import FoldPruning, report_epochs
+from sklearn_dl.model_selection.pruning import EpochPruning, FoldPruning, has_epochs
 from sklearn_dl.model_selection.racing import Race
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, wait_for_others
 
@@ -75,9 +75,11 @@ class SearchLoop:
 
     def _candidate(self, trial: optuna.Trial, race: Race) -> Candidate:
         candidate = Candidate(trial.number, self.space.params(trial), race if self.search.racing else None)
-        if self.search.pruner is not None and not report_epochs(
-            trial, candidate, self.validation, self.metric
-        ):
+        if self.search.pruner is None:
+            return candidate
+        if has_epochs(self.validation.estimator, candidate.params):
+            candidate.listener = EpochPruning(trial, self.metric)
+        else:
             candidate.stop = FoldPruning(trial, candidate.stop)
         return candidate
 

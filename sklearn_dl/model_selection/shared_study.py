@@ -214,7 +214,7 @@ def open_study(storage: Any, name: str | None, sampler: Any, pruner: Any, owner:
     with quiet_engine():
         study = optuna.create_study(
             storage=storage,
-            study_name=name or ("search" if is_shared(storage) else None),
+            study_name=name,
             sampler=sampler,
             pruner=pruner,
             direction="maximize",

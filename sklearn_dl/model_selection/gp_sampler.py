@@ -30,7 +30,7 @@ class GPSampler(BaseSampler):
     """Bayesian optimization with a Gaussian process, for any study of optuna with one objective.
 
     The surrogate lives on the unit cube: a Matern 5/2 covariance with a length scale for each parameter, priors
-    that grow with the number of parameters, warps of the targets (and of the inputs, on request) fitted
+    by their number, warps of the targets (and of the inputs, on request) fitted
     together with the other hyper-parameters, and a noise variance. Floats and integers enter by their logarithm
     where their distribution says so, choices as columns of 0 and 1. The acquisition function is maximised over
     values that the parameters can take: by climbs along floats, and by moves between integers and choices.
@@ -66,8 +66,8 @@ class GPSampler(BaseSampler):
     independent_sampler : optuna.samplers.BaseSampler, default=None
         For parameters that are not known before the trial asks for them. None draws uniformly.
     seed : int, default=None
-        Seed. With it the suggestion for a trial is determined by the study and the trial's number, so that a
-        search that was interrupted goes on as it would have.
+        Seed. The random numbers of a trial depend on it and on the number of the trial, so several processes
+        that search together may have the same.
 
     Raises
     ------

@@ -31,7 +31,11 @@ class Priors:
     variance : (float, float)
         Of the process, for targets of unit variance.
     scale : (float, float)
-        Length scale in sides of the cube, to whose mean half the logarithm of the number of parameters is added.
+        Length scales, in sides of the cube. Half the logarithm of the number of parameters is added to the
+        mean, since distances grow with its square root. The deviation is that of one from the others.
+    shared_scale : float
+        Standard deviation of what all length scales have in common. With a large one, and a small one in
+        `scale`, parameters matter equally until the trials say otherwise.
     noise : (float, float)
         Variance of the noise, for targets of unit variance.
     input_warp : (float, float)
@@ -42,11 +46,12 @@ class Priors:
     References
     ----------
     Hvarfner, Hellsten, Nardi (2024), Vanilla Bayesian optimization performs great in high dimensions,
-    section 4.1, for the length scales.
+    section 4.1, for the growth of the length scales.
     """
 
     variance: tuple[float, float] = (0.0, 1.0)
-    scale: tuple[float, float] = (-1.0, 1.0)
+    scale: tuple[float, float] = (-1.0, 0.6)
+    shared_scale: float = 0.8
     noise: tuple[float, float] = (-10.0, 4.0)
     input_warp: tuple[float, float] = (0.0, 0.5)
     target_warp: tuple[float, float] = (0.0, 2.0)
@@ -56,22 +61,24 @@ class _Slots:
     """Places of the hyper-parameters in theta, with their priors and bounds."""
 
     def __init__(self, n_scales: int, n_warped: int, warp_targets: bool, priors: Priors) -> None:
-        self.mean: list[float] = []
-        self.deviation: list[float] = []
+        self._prior: list[tuple[float, float]] = []
         self.bounds: list[tuple[float, float]] = []
-        scale = (priors.scale[0] + 0.5 * math.log(n_scales), priors.scale[1])
+        location = priors.scale[0] + 0.5 * math.log(n_scales)
         self.variance = self._add(1, priors.variance, (-5, 5))
-        self.scale = self._add(n_scales, scale, (-6, 9))
+        self.scale = self._add(n_scales, (location, priors.scale[1]), (-6, 9))
         self.noise = self._add(1, priors.noise, (-18, 2))
         self.a = self._add(n_warped, priors.input_warp, (-2, 2))
         self.b = self._add(n_warped, priors.input_warp, (-2, 2))
         self.targets = self._add(2 * warp_targets, priors.target_warp, (-15, 4))
         self.kernel = slice(0, self.noise.stop)
+        self.prior_mean, deviation = np.array(self._prior).T
+        covariance = np.diag(deviation**2)
+        covariance[self.scale, self.scale] += priors.shared_scale**2
+        self.prior_precision = np.linalg.inv(covariance)
 
     def _add(self, n: int, prior: tuple[float, float], bounds: tuple[float, float]) -> slice:
-        start = len(self.mean)
-        self.mean += [prior[0]] * n
-        self.deviation += [prior[1]] * n
+        start = len(self._prior)
+        self._prior += [prior] * n
         self.bounds += [bounds] * n
         return slice(start, start + n)
 
@@ -121,8 +128,6 @@ class Surrogate:
         self.warped_columns = encoding.numeric if warp_inputs else encoding.numeric[:0]
         n_scales = len(encoding.parts)
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
-        self._prior_mean = np.array(self.slots.mean)
-        self._precision = np.array(self.slots.deviation) ** -2.0
         # theta holds a length scale for each parameter, the kernel one for each column
         self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [n_scales + 1]])
         kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=2.5) + WhiteKernel()
@@ -137,7 +142,7 @@ class Surrogate:
 
         The likelihood of a function with fine structure often has two modes, one of which takes it for noise.
         """
-        quiet, noisy = self._prior_mean.copy(), self._prior_mean.copy()
+        quiet, noisy = self.slots.prior_mean.copy(), self.slots.prior_mean.copy()
         noisy[self.slots.noise] = _MUCH_NOISE
         return [noisy, quiet]
 
@@ -175,8 +180,8 @@ class Surrogate:
             gradient[self.slots.b] = (by_rows * warp.by_log_b).sum(axis=0)
         gradient[self.slots.targets] = standard.log_slope_by_warp - standard.by_warp @ dual[:, 0]
 
-        away = theta - self._prior_mean
-        pull = self._precision * away
+        away = theta - self.slots.prior_mean
+        pull = self.slots.prior_precision @ away
         return 0.5 * float(pull @ away) - value, pull - gradient
 
     def kernel_theta(self, theta: np.ndarray) -> np.ndarray:

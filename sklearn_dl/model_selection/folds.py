@@ -81,8 +81,8 @@ class CrossValidation:
 
     def _run_first_fold(self, candidate: "Candidate") -> None:
         """Run the first fold here and not in a worker, because its epochs are reported as it runs."""
-        function, args, kwargs = self._call(candidate, 0)
-        candidate.outcome.add(function(*args, **kwargs, listener=candidate.listener))
+        result = fit_and_score(**self._arguments(candidate, 0), listener=candidate.listener)
+        candidate.outcome.add(result)
         if candidate.listener is not None and candidate.listener.pruned:
             candidate.outcome.cut(1, "pruned")
 
@@ -94,17 +94,24 @@ class CrossValidation:
     def _run_round(self, racing: Sequence["Candidate"], width: int) -> None:
         folds = range(len(self.splits))
         tasks = [(candidate, fold) for candidate in racing for fold in folds[candidate.n_done :][:width]]
-        calls = [self._call(candidate, fold) for candidate, fold in tasks]
+        calls = [delayed(fit_and_score)(**self._arguments(candidate, fold)) for candidate, fold in tasks]
         for (candidate, _), result in zip(tasks, self.parallel(calls), strict=True):
             candidate.outcome.add(result)
 
-    def _call(self, candidate: "Candidate", fold: int) -> Any:
+    def _arguments(self, candidate: "Candidate", fold: int) -> dict[str, Any]:
         train, test = self.splits[fold]
-        return delayed(fit_and_score)(
-            clone(self.estimator), self.X, self.y, train=train, test=test, parameters=candidate.params,
-            split_progress=(fold, len(self.splits)), candidate_progress=(candidate.number, self.caller.n_iter),
-            **self.options, **self._listeners(),
-        )  # fmt: skip
+        return {
+            "estimator": clone(self.estimator),
+            "X": self.X,
+            "y": self.y,
+            "train": train,
+            "test": test,
+            "parameters": candidate.params,
+            "split_progress": (fold, len(self.splits)),
+            "candidate_progress": (candidate.number, self.caller.n_iter),
+            **self.options,
+            **self._listeners(),
+        }
 
     def _listeners(self) -> dict[str, Any]:
         """What scikit-learn's function for one fold needs to tell callbacks of it, where it knows them."""

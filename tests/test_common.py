@@ -4,11 +4,12 @@ import inspect
 from unittest import SkipTest
 
 import pytest
+from instances import instance
 from sklearn.base import BaseEstimator
 
 import sklearn_dl
-from sklearn_dl.linear_model import LogisticRegression, Ridge
-from sklearn_dl.model_selection import BayesSearchCV, Real, TPESearchCV
+from sklearn_dl.linear_model import Ridge
+from sklearn_dl.model_selection import Real, TPESearchCV
 from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
 from sklearn_dl.testing import all_estimators, estimator_checks, parametrize_with_checks
 
@@ -22,14 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning"),
 ]
 
-
-#: What needs an estimator has no default that works.
-AROUND_ESTIMATORS = {
-    BayesSearchCV: BayesSearchCV(Ridge(), {"alpha": Real(0.1, 10, log=True)}, n_iter=3, cv=2, random_state=0),
-    TPESearchCV: TPESearchCV(
-        LogisticRegression(), {"C": Real(0.1, 10, log=True)}, n_iter=3, cv=2, random_state=0
-    ),
-}
 
 #: Beside the defaults: what does more than one thing to the rows, the weights or the state.
 VARIANTS = [
@@ -49,10 +42,10 @@ VARIANTS = [
         precision="float64",
     )
     for cls in (MLPClassifier, MLPRegressor)
-]
+] + [TPESearchCV(Ridge(), {"alpha": Real(0.1, 10)}, n_iter=4, cv=3, racing=True, batch_size=2, random_state=0)]
 
 
-@parametrize_with_checks([AROUND_ESTIMATORS.get(cls) or cls() for cls in ESTIMATORS.values()])
+@parametrize_with_checks([instance(cls) for cls in ESTIMATORS.values()])
 def test_every_estimator_keeps_every_promise(estimator, check):
     check(estimator)
 

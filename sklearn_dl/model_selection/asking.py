@@ -39,12 +39,12 @@ class AskAndTell:
     #: What belongs to this process and is in no file of a search.
     _transient = ("_asking", "_study")
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()  # type: ignore[misc]
+    def __getstate__(self: Any) -> dict[str, Any]:
+        state = super().__getstate__()
         return {name: value for name, value in state.items() if name not in self._transient}
 
     @property
-    def study_(self) -> optuna.Study:
+    def study_(self: Any) -> optuna.Study:
         """The study, for plots and analyses of optuna; one in memory with the same trials once ``fit`` is over."""
         if "_asking" in vars(self):
             return self._asking.study
@@ -56,11 +56,11 @@ class AskAndTell:
             self._study = study_of(self._records, self.study_name or "search")
         return self._study
 
-    def _forget(self) -> None:
+    def _forget(self: Any) -> None:
         for name in self._transient:
             vars(self).pop(name, None)
 
-    def ask(self) -> Asked:
+    def ask(self: Any) -> Asked:
         """Next candidate, for an evaluation of your own, which :meth:`tell` ends.
 
         The first call opens the study. Give the search a ``storage``, and ``fit`` goes on from what was told.
@@ -76,17 +76,17 @@ class AskAndTell:
             If ``n_iter`` candidates have been asked for.
         """
         if "_asking" not in vars(self):
-            self._check_params()  # type: ignore[attr-defined]
+            self._check_params()
             self._asking, self._space = self._open_study()
         trial = self._asking.claim()
         if trial is None:
             raise ValueError(
-                f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, and no more are "  # type: ignore[attr-defined]
+                f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, and no more are "
                 "wanted. Raise n_iter."
             )
         return Asked(self._space.params(trial), trial)
 
-    def tell(self, candidate: Asked, scores: float | Sequence[float]) -> Any:
+    def tell(self: Any, candidate: Asked, scores: float | Sequence[float]) -> Any:
         """Say how a candidate did; sets ``best_params_`` and ``best_score_``.
 
         Parameters
@@ -106,19 +106,19 @@ class AskAndTell:
         self._asking.finish(candidate.trial, Outcome(folds, [], times, times, value=float(np.mean(folds))))
         known = [trial for trial in self._asking.finished() if trial.value is not None]
         if known:
-            best = max(known, key=lambda trial: trial.value)
+            best = max(known, key=lambda trial: trial.value or 0.0)
             self.best_score_, self.best_params_ = best.value, self._space.params(best)
         self._records = to_records(self._asking.study)
         return self
 
-    def _open_study(self) -> tuple[SharedStudy, Any]:
+    def _open_study(self: Any) -> tuple[SharedStudy, Any]:
         """Study of the parameters, with what it is to try first and what it knows from earlier; and the space."""
         owner = type(self).__name__
         space = search_space(self.search_space, self.estimator, owner)
         first = _first_candidates(self, space)
-        given = self.sampler is not None
-        sampler = copy.deepcopy(self.sampler) if given else self._default_sampler()
-        seed = None if given and self.random_state is None else seed_of(self.random_state)
+        seed = seed_of(self.random_state)
+        sampler = self._default_sampler(seed) if self.sampler is None else copy.deepcopy(self.sampler)
+        reseeds = self.sampler is None or self.random_state is not None
         pruner = copy.deepcopy(self.pruner) or optuna.pruners.NopPruner()
         name = self.study_name or (None if self.storage is None else "search")
         study = open_study(open_storage(self.storage, owner), name, sampler, pruner, owner)
@@ -126,7 +126,8 @@ class AskAndTell:
             if not study.get_trials(deepcopy=False):
                 study.add_trials(_earlier(self.earlier_trials, owner))
             _enqueue(study, first)
-        return SharedStudy(study, self.n_iter, Worker(study._storage, study._study_id), seed), space
+        worker = Worker(study._storage, study._study_id)
+        return SharedStudy(study, self.n_iter, worker, seed if reseeds else None), space
 
 
 def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:

@@ -35,11 +35,38 @@ class Dimension:
         raise NotImplementedError
 
     def decode(self, stored: Any) -> Any:
-        """Value of the parameter for what the engine stores."""
+        """Value of the parameter for what the engine stores.
+
+        Parameters
+        ----------
+        stored : object
+            Number or label in a trial.
+
+        Returns
+        -------
+        value : object
+            What the estimator gets.
+        """
         return stored
 
     def encode(self, value: Any) -> Any:
-        """What the engine stores for a value; ValueError if the dimension does not hold it."""
+        """What the engine stores for a value.
+
+        Parameters
+        ----------
+        value : object
+            What the estimator gets.
+
+        Returns
+        -------
+        stored : object
+            Number or label in a trial.
+
+        Raises
+        ------
+        ValueError
+            If the dimension does not hold the value.
+        """
         if not _contains(self.distribution, value):
             raise ValueError(f"{value!r} is not in {self!r}")
         return value
@@ -161,11 +188,38 @@ class Categorical(Dimension):
         return CategoricalDistribution(self._labels())
 
     def decode(self, stored: Any) -> Any:
-        """Choice for its label."""
+        """Choice for its label.
+
+        Parameters
+        ----------
+        stored : object
+            Label, or place if the choices are ordered.
+
+        Returns
+        -------
+        value : object
+            The choice itself, not a copy.
+        """
         return self.choices[stored if self.ordered else _index(self._labels(), stored)]
 
     def encode(self, value: Any) -> Any:
-        """Label of a choice."""
+        """Label of a choice.
+
+        Parameters
+        ----------
+        value : object
+            One of the choices.
+
+        Returns
+        -------
+        stored : object
+            Its label, or its place if the choices are ordered.
+
+        Raises
+        ------
+        ValueError
+            If it is not among the choices.
+        """
         for index, choice in enumerate(self.choices):
             if choice is value or _same(choice, value):
                 return index if self.ordered else self._labels()[index]

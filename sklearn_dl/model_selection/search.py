@@ -8,6 +8,7 @@ from typing import Any, Literal
 import joblib
 import numpy as np
 import optuna
+from optuna.samplers import TPESampler
 from sklearn.base import clone, is_classifier
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
@@ -30,10 +31,10 @@ from sklearn_dl._base.params import (
 from sklearn_dl._base.progress import CallbackSupportMixin, with_callbacks
 from sklearn_dl.model_selection.asking import AskAndTell
 from sklearn_dl.model_selection.folds import CrossValidation
+from sklearn_dl.model_selection.gp_sampler import GPSampler
 from sklearn_dl.model_selection.loop import SearchLoop
 from sklearn_dl.model_selection.records import to_records
 from sklearn_dl.model_selection.results import fold_results, mark_stopped
-from sklearn_dl.model_selection.samplers import default_gp_sampler, default_tpe_sampler
 from sklearn_dl.model_selection.shared_study import Outcome, check_same_folds
 from sklearn_dl.model_selection.storage import is_shared
 
@@ -148,10 +149,13 @@ class _StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSup
         "n_splits_": ("int", "Folds."),
         "refit_time_": ("float", "Seconds that the refit took; only with ``refit``."),
         "multimetric_": ("bool", "Whether there are several metrics."),
+        "classes_": ("ndarray of shape (n_classes,)", "Labels, if the best estimator is a classifier."),
+        "n_features_in_": ("int", "Columns of X."),
+        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Their names, if X has names."),
         "study_": ("optuna.Study", "The trials, for optuna's plots and analyses."),
     }
 
-    def _default_sampler(self) -> optuna.samplers.BaseSampler:
+    def _default_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         raise NotImplementedError
 
     @with_callbacks
@@ -365,8 +369,8 @@ class BayesSearchCV(_StudySearchCV):
     True
     """
 
-    def _default_sampler(self) -> optuna.samplers.BaseSampler:
-        return default_gp_sampler()
+    def _default_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        return GPSampler(seed=seed)
 
 
 class TPESearchCV(_StudySearchCV):
@@ -400,5 +404,5 @@ class TPESearchCV(_StudySearchCV):
     True
     """
 
-    def _default_sampler(self) -> optuna.samplers.BaseSampler:
-        return default_tpe_sampler()
+    def _default_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        return TPESampler(seed=seed, multivariate=True)

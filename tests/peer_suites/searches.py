@@ -52,7 +52,7 @@ class RandomizedSearchCV(TPESearchCV):
         finally:
             self.search_space, self.enqueue, self.n_iter = None, None, wanted
 
-    def _default_sampler(self):
+    def _default_sampler(self, seed):
         return optuna.samplers.RandomSampler()
 
 

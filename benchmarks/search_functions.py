@@ -1,4 +1,4 @@
-"""Functions to be minimised by a search: seven that targets are stated on, and others that nothing was chosen by."""
+"""Functions to be minimised by a search: seven that targets are stated on, and others held out."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Problem:
-    """A function of named parameters, its lowest value, and the deviation of the noise that is added to it."""
+    """A function of named parameters, its lowest value, and the deviation of the noise added to it."""
 
     space: Mapping[str, Float | Int | Choice]
     function: Callable[[Mapping[str, Any]], float]

@@ -1,7 +1,7 @@
 """Ways to minimise a function of named parameters: ours, and the peers that are installed.
 
-Each is called as ``method(problem, objective, initial, n_evaluations, seed)`` and calls the objective that often,
-first with the initial parameters.
+Each is called as ``method(problem, objective, initial, n_evaluations, seed)`` and calls the objective that
+often, first with the initial parameters.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Acquisition functions: what a run at a point is worth, by the mean and deviation there. Lower values are better."""
+"""Acquisition functions: what a run at a point is worth, by the mean and deviation there; low values are good."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -68,7 +68,8 @@ def expected_improvement(mean: np.ndarray, std: np.ndarray, best: np.ndarray) ->
 
     References
     ----------
-    Jones, Schonlau, Welch (1998), Efficient global optimization of expensive black-box functions, equation 15.
+    Jones, Schonlau, Welch (1998), Efficient global optimization of expensive black-box functions,
+    equation 15.
     """
     z = (best - mean) / std
     density, below = np.exp(-0.5 * z**2 - _HALF_LOG_TAU), ndtr(z)

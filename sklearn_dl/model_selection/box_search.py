@@ -1,119 +1,148 @@
-"""Maximisation of a batched function in the unit box, all starts side by side."""
+"""Maximisation of a function in the unit box from many rows, which are evaluated together."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-#: Rows (n, d) to values (n,) and gradients (n, d).
+#: From rows (n, d) to values (n,) and gradients (n, d).
 BatchFunction = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-_SUFFICIENT = 1e-4  # share of the predicted gain that a step must bring (Armijo)
+_SUFFICIENT = 1e-4  # share of the gain predicted by the slope that a step must bring (Armijo)
+_FIRST_STEP = 0.1  # largest change of a column in a step along the gradient
+_MAX_BACKTRACKS = 12
+_NO_GAIN = 1e-9  # relative gain of a step below which a row is at its end
 
 
 def maximize_rows(
-    function: BatchFunction,
-    rows: np.ndarray,
-    free: np.ndarray,
-    *,
-    max_iter: int = 60,
-    tol: float = 1e-6,
+    function: BatchFunction, rows: np.ndarray, free: np.ndarray, *, max_iter: int = 60, tol: float = 1e-6
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Climb from each row by a quasi-Newton method with projected steps.
+    """Climb from each row by a projected quasi-Newton method.
 
-    Each row keeps its own approximation of the inverse Hessian (BFGS); columns at a bound whose gradient points
-    outwards stay there. All rows are evaluated in one call.
+    Parameters
+    ----------
+    function : callable
+        From rows to values and gradients.
+    rows : ndarray of shape (n_rows, n_columns)
+        Starts in the unit box.
+    free : ndarray of bool of shape (n_columns,) or (n_rows, n_columns)
+        What may change.
+    max_iter : int, default=60
+        Steps of each row, at most.
+    tol : float, default=1e-6
+        Largest absolute component of the projected gradient where a row is at its end.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_rows, n_columns)
+        Ends of the climbs.
+    values : ndarray of shape (n_rows,)
+        Values there, none below that of its start.
+
+    References
+    ----------
+    Nocedal, Wright (2006), Numerical optimization, equations 6.17 and 6.20. Each row has an inverse Hessian
+    of its own; columns at a bound whose gradient points outwards stay there, as in section 16.7.
     """
-    x = np.array(rows)
-    n_rows, n_columns = x.shape
-    value, gradient = function(x)
-    free = np.broadcast_to(free, x.shape)
-    identity = np.eye(n_columns)
-    inverse = np.broadcast_to(identity, (n_rows, n_columns, n_columns)).copy()
-    fresh = np.ones(n_rows, dtype=bool)
-    running = np.arange(n_rows)
+    climb = _Climb(function, rows, free)
     for _ in range(max_iter):
-        g, at = gradient[running], x[running]
-        held = ((at <= 0) & (g < 0)) | ((at >= 1) & (g > 0)) | ~free[running]
-        g = np.where(held, 0, g)
-        size = np.abs(g).max(axis=1, initial=0)
-        going = size > tol
-        if not going.all():
-            running = running[going]
-            if len(running) == 0:
-                break
-            g, at, held, size = g[going], at[going], held[going], size[going]
-        direction = np.einsum("rij,rj->ri", inverse[running], g)
+        if not climb.step(tol):
+            break
+    return climb.x, climb.value
+
+
+class _Climb:
+    """Rows on their way up; `running` are the numbers of those that still move."""
+
+    def __init__(self, function: BatchFunction, rows: np.ndarray, free: np.ndarray) -> None:
+        self.function = function
+        self.x = np.array(rows)
+        self.free = np.broadcast_to(free, self.x.shape)
+        self.value, self.gradient = function(self.x)
+        n_rows, n_columns = self.x.shape
+        self.identity = np.eye(n_columns)
+        self.inverse = np.tile(self.identity, (n_rows, 1, 1))  # of minus the Hessian
+        self.fresh = np.ones(n_rows, dtype=bool)  # rows whose inverse is not known yet
+        self.running = np.arange(n_rows)
+
+    def step(self, tol: float) -> bool:
+        """Move the running rows once; whether any still runs."""
+        x, gradient = self.x[self.running], self.gradient[self.running]
+        held = ((x <= 0) & (gradient < 0)) | ((x >= 1) & (gradient > 0)) | ~self.free[self.running]
+        gradient = np.where(held, 0, gradient)
+        moving = np.abs(gradient).max(axis=1, initial=0) > tol
+        self.running, gradient, held = self.running[moving], gradient[moving], held[moving]
+        if len(self.running) == 0:
+            return False
+        direction = self._direction(gradient, held)
+        moved, gain = self._search(direction, gradient, held)
+        # A row that does not move along its gradient is at its end; else it is given another try along it.
+        ended = np.where(
+            moved, gain < _NO_GAIN * (1 + np.abs(self.value[self.running])), self.fresh[self.running]
+        )
+        self._forget(self.running[~moved])
+        self.running = self.running[~ended]
+        return len(self.running) > 0
+
+    def _direction(self, gradient: np.ndarray, held: np.ndarray) -> np.ndarray:
+        direction = np.einsum("rij,rj->ri", self.inverse[self.running], gradient)
         direction[held] = 0
-        ascent = np.einsum("rj,rj->r", direction, g)
-        poor = ascent <= 1e-12 * np.einsum("rj,rj->r", g, g)
-        start = poor | fresh[running]
-        if start.any():
-            inverse[running[start]] = identity
-            fresh[running[start]] = True
-            direction[start] = g[start] * np.minimum(1, 0.1 / size[start])[:, None]
-        new, new_value, new_gradient, moved = _line_search(function, at, value[running], g, direction)
-        stopped = ~moved & start
-        _update(inverse, fresh, running, new - at, g - new_gradient, held, moved)
-        restart = ~moved & ~start
-        inverse[running[restart]] = identity
-        fresh[running[restart]] = True
-        gain = new_value - value[running]
-        x[running[moved]], value[running[moved]] = new[moved], new_value[moved]
-        gradient[running[moved]] = new_gradient[moved]
-        stopped |= moved & (gain < 1e-9 * (1 + np.abs(new_value)))
-        running = running[~stopped]
-        if len(running) == 0:
-            break
-    return x, value
+        ascent = np.einsum("rj,rj->r", direction, gradient)
+        poor = ascent <= 1e-12 * np.einsum("rj,rj->r", gradient, gradient)
+        self._forget(self.running[poor])
+        plain = self.fresh[self.running]
+        size = np.abs(gradient[plain]).max(axis=1, initial=0)
+        direction[plain] = gradient[plain] * np.minimum(1, _FIRST_STEP / size)[:, None]
+        return direction
 
+    def _forget(self, rows: np.ndarray) -> None:
+        self.inverse[rows], self.fresh[rows] = self.identity, True
 
-def _line_search(function, at, value, g, direction):
-    """Halve the steps that do not bring enough, until all do or are tiny."""
-    step = np.ones(len(at))
-    new = at.copy()
-    new_value, new_gradient = value.copy(), np.zeros_like(at)
-    new_gradient[...] = g
-    moved = np.zeros(len(at), dtype=bool)
-    open_rows = np.arange(len(at))
-    for _ in range(12):
-        trial = np.clip(at[open_rows] + step[open_rows, None] * direction[open_rows], 0, 1)
-        trial_value, trial_gradient = function(trial)
-        predicted = np.einsum("rj,rj->r", g[open_rows], trial - at[open_rows])
-        enough = (trial_value >= value[open_rows] + _SUFFICIENT * predicted) & (predicted > 0)
-        done = open_rows[enough]
-        new[done], new_value[done] = trial[enough], trial_value[enough]
-        new_gradient[done] = trial_gradient[enough]
-        moved[done] = True
-        open_rows, rest_value, rest_predicted = open_rows[~enough], trial_value[~enough], predicted[~enough]
-        if len(open_rows) == 0:
-            break
-        # Minimum of the parabola through the value and slope at 0 and the value tried.
-        lack = rest_predicted - (rest_value - value[open_rows])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factor = 0.5 * rest_predicted / lack
-        factor = np.where(np.isfinite(factor), factor, 0.1)
-        step[open_rows] *= np.clip(factor, 0.1, 0.5)
-    return new, new_value, new_gradient, moved
+    def _search(
+        self, direction: np.ndarray, gradient: np.ndarray, held: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Shorten the steps that do not bring enough; which rows moved, and what they gained."""
+        length = np.ones(len(self.running))
+        moved, gain = np.zeros(len(self.running), dtype=bool), np.zeros(len(self.running))
+        open_ = np.arange(len(self.running))
+        for _ in range(_MAX_BACKTRACKS):
+            rows = self.running[open_]
+            new = np.clip(self.x[rows] + length[open_, None] * direction[open_], 0, 1)
+            new_value, new_gradient = self.function(new)
+            predicted = np.einsum("rj,rj->r", gradient[open_], new - self.x[rows])
+            change = new_value - self.value[rows]
+            enough = (change >= _SUFFICIENT * predicted) & (predicted > 0)
+            done = open_[enough]
+            moved[done], gain[done] = True, change[enough]
+            self._accept(rows[enough], new[enough], new_value[enough], new_gradient[enough], held[done])
+            open_ = open_[~enough]
+            if len(open_) == 0:
+                break
+            # Top of the parabola through the value and slope at the row and the value tried.
+            lack = (predicted - change)[~enough]
+            top = np.divide(0.5 * predicted[~enough], lack, out=np.full(len(lack), 0.1), where=lack > 0)
+            length[open_] *= np.clip(np.nan_to_num(top, nan=0.1), 0.1, 0.5)
+        return moved, gain
 
-
-def _update(inverse, fresh, running, s, y, held, moved):
-    """BFGS update of the inverse of minus the Hessian, where the curvature along the step is positive."""
-    s = np.where(held, 0, s)
-    y = np.where(held, 0, y)
-    curvature = np.einsum("rj,rj->r", s, y)
-    norm = np.einsum("rj,rj->r", y, y)
-    good = moved & (curvature > 1e-10 * np.sqrt(norm * np.einsum("rj,rj->r", s, s))) & (norm > 0)
-    if not good.any():
-        return
-    rows, s, y, curvature, norm = running[good], s[good], y[good], curvature[good], norm[good]
-    H = inverse[rows]
-    first = fresh[rows]
-    H[first] *= (curvature[first] / norm[first])[:, None, None]
-    Hy = np.einsum("rij,rj->ri", H, y)
-    scale = 1 / curvature
-    yHy = np.einsum("rj,rj->r", y, Hy)
-    outer = s[:, :, None] * Hy[:, None, :]
-    H -= scale[:, None, None] * (outer + outer.transpose(0, 2, 1))
-    H += ((1 + scale * yHy) * scale)[:, None, None] * (s[:, :, None] * s[:, None, :])
-    inverse[rows] = H
-    fresh[rows] = False
+    def _accept(
+        self,
+        rows: np.ndarray,
+        new: np.ndarray,
+        value: np.ndarray,
+        gradient: np.ndarray,
+        held: np.ndarray,
+    ) -> None:
+        """Move rows, and update their inverses where the curvature along the step is positive."""
+        s = np.where(held, 0, new - self.x[rows])
+        y = np.where(held, 0, self.gradient[rows] - gradient)
+        self.x[rows], self.value[rows], self.gradient[rows] = new, value, gradient
+        curvature, squared = np.einsum("rj,rj->r", s, y), np.einsum("rj,rj->r", y, y)
+        good = curvature > 1e-10 * np.sqrt(squared * np.einsum("rj,rj->r", s, s))
+        rows, s, y, curvature, squared = rows[good], s[good], y[good], curvature[good], squared[good]
+        inverse, fresh = self.inverse[rows], self.fresh[rows]
+        inverse[fresh] *= (curvature[fresh] / squared[fresh])[:, None, None]
+        turned = np.einsum("rij,rj->ri", inverse, y)
+        share = 1 / curvature[:, None, None]
+        cross = s[:, :, None] * turned[:, None, :]
+        stretch = 1 + share * np.einsum("rj,rj->r", y, turned)[:, None, None]
+        inverse += share * (stretch * s[:, :, None] * s[:, None, :] - cross - cross.transpose(0, 2, 1))
+        self.inverse[rows], self.fresh[rows] = inverse, False

@@ -16,7 +16,7 @@ class Condition(NamedTuple):
 def learn_conditions(
     params: Sequence[Mapping[str, Any]], search_space: Mapping[str, BaseDistribution]
 ) -> dict[str, Condition]:
-    """Conditions of the parameters that some trials lack, where one categorical parameter explains all trials.
+    """Conditions of the parameters that some trials lack, where one choice explains all trials.
 
     Optuna's search spaces are defined by running the objective, so they are known only by what was asked for.
 

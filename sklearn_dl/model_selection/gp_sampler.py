@@ -22,35 +22,35 @@ from sklearn_dl.model_selection.surrogate import Priors, Surrogate
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 _N_GOOD = 3  # best rows whose neighbourhoods are searched
-_FRESH_EVERY = 5  # trials after which the hyper-parameters are sought from all starts
 _STARTUP, _SUGGESTION, _INDEPENDENT = range(3)  # streams of random numbers
 
 
 class GPSampler(BaseSampler):
     """Bayesian optimization with a Gaussian process, for any study of optuna with one objective.
 
-    The surrogate lives on the unit cube: a Matern 5/2 covariance with a length scale for each parameter, priors
-    by their number, warps of the targets (and of the inputs, on request) fitted
-    together with the other hyper-parameters, and a noise variance. Floats and integers enter by their logarithm
-    where their distribution says so, choices as columns of 0 and 1. The acquisition function is maximised over
-    values that the parameters can take: by climbs along floats, and by moves between integers and choices.
+    The surrogate lives on the unit cube. Its covariance is a Matern 5/2 with a length scale for each parameter
+    and a trend, with priors of all hyper-parameters; the targets (and on request the inputs) are warped by
+    functions that are fitted with them, and so is the variance of the noise. Floats and integers enter by their
+    logarithm where their distribution says so, choices as columns of 0 and 1. The acquisition function is
+    maximised over values that parameters can take: by climbs along floats, and moves between integers or
+    choices.
 
-    Trials that run are taken into account by drawing what they may return. Pruned trials count as no better
-    than the median, failed ones as the worst. Parameters that not all trials have are modelled together; where
-    a choice decides which exist, that is learnt from the trials. The initial trials are spread by a Sobol
-    sequence.
+    Trials that run are taken into account by draws of what they may return. A pruned trial counts as no better
+    than the median, a failed one as the worst. Parameters that only some trials have are modelled together with
+    the others; where a choice decides which exist, that is learnt from the trials. The initial trials are the
+    points of a Sobol sequence.
 
     Parameters
     ----------
     acquisition : {"log_ei", "ei", "log_nei", "log_pi", "ucb"}, default="log_ei"
-        What a trial is worth: the logarithm of the expected improvement, the improvement itself, its logarithm
-        averaged over the noiseless values that the observations may hide, the logarithm of the probability of
-        an improvement, or an upper confidence bound of two deviations.
+        What a trial is worth: the logarithm of the expected improvement, the expected improvement, its
+        logarithm averaged over the noiseless values that noisy observations may hide, the logarithm of the
+        probability of an improvement, or a confidence bound of two deviations.
     n_startup_trials : int, default=10
         Complete or pruned trials before the surrogate is used.
     warp_targets : bool, default=True
-        Whether targets are warped by logarithms with offsets, which are fitted. It helps where they range over
-        orders of magnitude, and is linear where they do not.
+        Whether targets are warped by logarithms with offsets, which are fitted. It helps where they range
+        over orders of magnitude, and is nearly linear where they do not.
     warp_inputs : bool, default=False
         Whether each numeric parameter is warped by a Kumaraswamy distribution function, fitted. It helps
         functions that vary much faster near one end of a range, at about twice the time.
@@ -66,8 +66,8 @@ class GPSampler(BaseSampler):
     independent_sampler : optuna.samplers.BaseSampler, default=None
         For parameters that are not known before the trial asks for them. None draws uniformly.
     seed : int, default=None
-        Seed. The random numbers of a trial depend on it and on the number of the trial, so several processes
-        that search together may have the same.
+        Seed. With it, what is suggested depends on the study and the number of the trial alone: a search that
+        was interrupted goes on as it would have, and processes that search together may have the same seed.
 
     Raises
     ------
@@ -81,8 +81,8 @@ class GPSampler(BaseSampler):
     References
     ----------
     Snoek, Larochelle, Adams (2012), Practical Bayesian optimization of machine learning algorithms.
-    Garrido-Merchan, Hernandez-Lobato (2020), Dealing with categorical and integer-valued variables in Bayesian
-    optimization with Gaussian processes, section 3.
+    Garrido-Merchan, Hernandez-Lobato (2020), Dealing with categorical and integer-valued variables in
+    Bayesian optimization with Gaussian processes, section 3.
 
     Examples
     --------
@@ -124,7 +124,6 @@ class GPSampler(BaseSampler):
         self.independent_sampler = independent_sampler
         self.seed = seed
         self._entropy: int | None = seed
-        self._theta: np.ndarray | None = None  # hyper-parameters of the last suggestion, the next one's start
 
     def _whole(self, name: str, value: int, *, least: int = 1, power_of_2: bool = False) -> int:
         is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
@@ -211,7 +210,8 @@ class GPSampler(BaseSampler):
             Objective([posterior], acquisition),
             encoding,
             good,
-            np.concatenate([rows, running]),
+            rows,
+            running,
             rng,
             n_candidates=self.n_candidates,
             n_starts=self.n_starts,
@@ -227,11 +227,7 @@ class GPSampler(BaseSampler):
             warp_targets=self.warp_targets,
             priors=self.priors,
         )
-        starts = surrogate.starts()
-        if self._theta is not None and len(self._theta) == len(starts[0]):
-            starts = [self._theta, *(starts[:1] if len(values) % _FRESH_EVERY else starts)]
-        self._theta = surrogate.fit(starts)
-        return Posterior(surrogate, self._theta)
+        return Posterior(surrogate, surrogate.fit(surrogate.starts()))
 
 
 def _trials(study: Study, asking: FrozenTrial) -> list[FrozenTrial]:

@@ -13,7 +13,7 @@ from sklearn_dl.gaussian_process.pairs import Pairs
 from sklearn_dl.gaussian_process.posterior import append_rows
 from sklearn_dl.model_selection.surrogate import Surrogate, solve_with_mean
 
-#: From derivatives by mean (n_rows, n_worlds) and deviation (n_rows,) to those by the rows (n_rows, n_columns).
+#: From derivatives by mean (n_rows, n_worlds) and deviation (n_rows,) to those by the rows.
 Chain = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 _NOISELESS = 1e-6  # of the prior variance: noise that lets the covariance be factored
@@ -37,7 +37,7 @@ class Posterior:
     def __init__(self, surrogate: Surrogate, theta: np.ndarray) -> None:
         self.surrogate, self.theta = surrogate, theta
         self.kernel_theta = surrogate.kernel_theta(theta)
-        self.variance, self.noise = np.exp(self.kernel_theta[[0, -1]])
+        self.variance, self.noise, self.trend_variance = np.exp(self.kernel_theta[[0, -2, -1]])
         warped, _ = surrogate.warp(surrogate.rows, theta)
         L = surrogate.factor(self.kernel_theta, warped)
         self._condition(warped, L, surrogate.standard_targets(theta).values[:, None])
@@ -58,12 +58,15 @@ class Posterior:
         evaluation = self.surrogate.covariance.term(Pairs(warped, self._warped), self.kernel_theta)
         mean = evaluation.values @ self._dual + self._mean
         white = evaluation.values @ self._whiten.T
-        variance = self.variance - np.einsum("ij,ij->i", white, white)
+        features = self.surrogate.trend.features(warped)
+        prior = self.variance + self.trend_variance * np.einsum("ij,ij->i", features, features)
+        variance = prior - np.einsum("ij,ij->i", white, white)
         std = np.sqrt(np.maximum(variance, _LEAST_VARIANCE * self.variance))
 
         def chain(by_mean: np.ndarray, by_std: np.ndarray) -> np.ndarray:
             adjoint = by_mean @ self._dual.T - (by_std / std)[:, None] * (white @ self._whiten)
-            gradient = evaluation.row_gradient(adjoint)
+            by_prior = (by_std / std * self.trend_variance)[:, None] * features
+            gradient = evaluation.row_gradient(adjoint) + self.surrogate.trend.slopes(warped, by_prior)
             if warp is not None:
                 gradient[:, self.surrogate.warped_columns] *= warp.by_x
             return gradient
@@ -116,11 +119,11 @@ class Posterior:
         if info != 0:
             return self
         noiseless = self.kernel_theta.copy()
-        noiseless[-1] = math.log(min(self.noise, _NOISELESS * self.variance))
+        noiseless[-2] = math.log(min(self.noise, _NOISELESS * self.variance))
         L = self.surrogate.factor(noiseless, self._warped)
         draws = mean + spread @ _normal_draws(len(mean), n_worlds, rng)
         changed = self._changed(self._warped, L, draws)
-        changed.kernel_theta, changed.noise = noiseless, math.exp(noiseless[-1])
+        changed.kernel_theta, changed.noise = noiseless, math.exp(noiseless[-2])
         return changed
 
     def _changed(self, warped: np.ndarray, L: np.ndarray, targets: np.ndarray) -> "Posterior":

@@ -12,6 +12,7 @@ from sklearn_dl.model_selection.encoding import ChoiceColumns, SpaceEncoding
 _NEIGHBOURHOODS = (0.2, 0.05, 0.01)  # standard deviations around good rows, in sides of the cube
 _N_NEAR = 64  # candidates in each
 _N_MOVES = 16  # values of a discrete parameter that are tried at a time, at most
+_SAME, _TOO_NEAR = 1e-9, 1e-3  # of a row that was observed, and of one that runs, in sides of the cube
 _ROUNDS = 4  # of moves and climbs
 
 
@@ -19,7 +20,8 @@ def propose(
     objective: Objective,
     encoding: SpaceEncoding,
     good: np.ndarray,
-    known: np.ndarray,
+    observed: np.ndarray,
+    running: np.ndarray,
     rng: np.random.Generator,
     *,
     n_candidates: int,
@@ -35,8 +37,8 @@ def propose(
         What the columns mean.
     good : ndarray of shape (n_good, n_columns)
         Observed rows whose neighbourhoods are looked at too, the best first.
-    known : ndarray of shape (n_known, n_columns)
-        Rows that are not proposed again, while there are others.
+    observed, running : ndarray of shape (n_rows, n_columns)
+        Rows that are not proposed again, while there are others; nor is what lies very near a running one.
     rng : Generator
         Source of the candidates.
     n_candidates : int
@@ -46,12 +48,13 @@ def propose(
     """
     spread = qmc.Sobol(encoding.n_columns, seed=rng).random(n_candidates)
     candidates = encoding.snap(np.concatenate([spread, _near(good, encoding, rng)]))
-    values = objective.value(candidates)
-    starts = np.concatenate([candidates[_choose(values, n_starts, rng)], good[:1]])
+    found = objective.value(candidates)
+    starts = np.concatenate([candidates[_choose(found, n_starts, rng)], good[:1]])
     rows, values = _climb(objective, encoding, starts)
     if not encoding.continuous.all():
         rows, values = _improve(objective, encoding, rows, values)
-    return _first_unknown(rows[np.argsort(-values)], known, candidates)
+    ordered = np.concatenate([rows[np.argsort(-values)], candidates[np.argsort(-found)]])
+    return _first_new(ordered, observed, running)
 
 
 def _near(good: np.ndarray, encoding: SpaceEncoding, rng: np.random.Generator) -> np.ndarray:
@@ -91,7 +94,7 @@ def _climb(objective: Objective, encoding: SpaceEncoding, rows: np.ndarray) -> t
 def _improve(
     objective: Objective, encoding: SpaceEncoding, rows: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Local search: other values of one discrete parameter, then a climb along the others, until nothing helps."""
+    """Other values of one discrete parameter at a time, then climbs along the others, while it helps."""
     best = np.argsort(-values)[:4]
     rows, values = rows[best], values[best]
     for _ in range(_ROUNDS):
@@ -130,9 +133,11 @@ def _move(
     return candidates[chosen], found[chosen]
 
 
-def _first_unknown(rows: np.ndarray, known: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """First row that is not known, else first candidate that is not, else the first row."""
-    for row in [*rows, *candidates]:
-        if not (np.abs(known - row) < 1e-9).all(axis=1).any():
+def _first_new(rows: np.ndarray, observed: np.ndarray, running: np.ndarray) -> np.ndarray:
+    """First row that was not run yet, or the first of all if each was."""
+    known = np.concatenate([observed, running])
+    near = np.repeat([_SAME, _TOO_NEAR], [len(observed), len(running)])
+    for row in rows:
+        if (np.abs(known - row).max(axis=1) > near).all():
             return row
     return rows[0]

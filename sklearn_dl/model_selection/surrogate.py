@@ -12,12 +12,16 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
+from sklearn_dl.gaussian_process.pairs import Hyperparameter
+from sklearn_dl.gaussian_process.terms import Sum
 from sklearn_dl.model_selection.encoding import SpaceEncoding
-from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, log_offset
+from sklearn_dl.model_selection.trend import Trend
+from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, linear, log_offset
 
 _LEAST_NOISE = (
     1e-9  # variance, of targets of unit variance: below it the covariance of close rows is singular
 )
+_PRECISION = {"maxiter": 60, "ftol": 1e-6, "gtol": 1e-3}  # of the objective, in nats
 _MUCH_NOISE = math.log(0.05)
 _HOPELESS = 1e10  # objective where the covariance cannot be factored
 
@@ -38,6 +42,8 @@ class Priors:
         `scale`, parameters matter equally until the trials say otherwise.
     noise : (float, float)
         Variance of the noise, for targets of unit variance.
+    trend : (float, float)
+        Variance of the trend over the cube, for targets of unit variance.
     input_warp : (float, float)
         Exponents of the warp of a parameter.
     target_warp : (float, float)
@@ -53,6 +59,7 @@ class Priors:
     scale: tuple[float, float] = (-1.0, 0.6)
     shared_scale: float = 0.8
     noise: tuple[float, float] = (-10.0, 4.0)
+    trend: tuple[float, float] = (-2.0, 2.0)
     input_warp: tuple[float, float] = (0.0, 0.5)
     target_warp: tuple[float, float] = (0.0, 2.0)
 
@@ -67,10 +74,11 @@ class _Slots:
         self.variance = self._add(1, priors.variance, (-5, 5))
         self.scale = self._add(n_scales, (location, priors.scale[1]), (-6, 9))
         self.noise = self._add(1, priors.noise, (-18, 2))
+        self.trend = self._add(1, priors.trend, (-12, 4))
         self.a = self._add(n_warped, priors.input_warp, (-2, 2))
         self.b = self._add(n_warped, priors.input_warp, (-2, 2))
         self.targets = self._add(2 * warp_targets, priors.target_warp, (-15, 4))
-        self.kernel = slice(0, self.noise.stop)
+        self.kernel = slice(0, self.trend.stop)
         self.prior_mean, deviation = np.array(self._prior).T
         covariance = np.diag(deviation**2)
         covariance[self.scale, self.scale] += priors.shared_scale**2
@@ -95,8 +103,9 @@ class StandardTargets(NamedTuple):
 class Surrogate:
     """Posterior density of the hyper-parameters theta of a Gaussian process, and the process it describes.
 
-    The covariance is a Matern 5/2 with a length scale for each parameter; the columns of a choice share theirs,
-    so that two choices are as far apart as any other two. The constant mean is a normal value of unit variance.
+    The covariance is a Matern 5/2 with a length scale for each parameter, where the columns of a choice share
+    theirs, so that two choices are as far apart as any other two; to it a trend is added, a bowl or a slope
+    over the whole range of each number. The constant mean is a normal value of unit variance.
 
     Parameters
     ----------
@@ -129,13 +138,17 @@ class Surrogate:
         n_scales = len(encoding.parts)
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
         # theta holds a length scale for each parameter, the kernel one for each column
-        self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [n_scales + 1]])
+        self._expand = np.concatenate(
+            [[0], 1 + encoding.parameter_of_column, [self.slots.noise.start, self.slots.trend.start]]
+        )
         kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=2.5) + WhiteKernel()
         covariance = compile_covariance(kernel)
         if not isinstance(covariance, CompiledCovariance):
             raise TypeError(f"{kernel} has no compiled covariance.")
-        self.covariance = covariance
-        self._likelihood = MarginalLikelihood(covariance, rows, targets[:, None], _LEAST_NOISE)
+        n_kernel = rows.shape[1] + 2
+        self.trend = Trend(Hyperparameter(slice(n_kernel, n_kernel + 1), None), encoding.numeric)
+        self.covariance = CompiledCovariance(Sum(covariance.term, self.trend))
+        self._likelihood = MarginalLikelihood(self.covariance, rows, targets[:, None], _LEAST_NOISE)
 
     def starts(self) -> list[np.ndarray]:
         """Where to look for hyper-parameters if nothing is known: the prior's mean, and one with much noise.
@@ -146,13 +159,11 @@ class Surrogate:
         noisy[self.slots.noise] = _MUCH_NOISE
         return [noisy, quiet]
 
-    def fit(self, starts: Sequence[np.ndarray], *, max_iter: int = 50) -> np.ndarray:
+    def fit(self, starts: Sequence[np.ndarray]) -> np.ndarray:
         """Most probable hyper-parameters that L-BFGS-B finds from the starts."""
         bounds = self.slots.bounds
         found = [
-            optimize.minimize(
-                self, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": max_iter}
-            )
+            optimize.minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISION)
             for start in starts
         ]
         return min(found, key=lambda result: result.fun).x
@@ -170,11 +181,12 @@ class Surrogate:
         value = log_likelihood(factor.L, residual, dual) + standard.log_slope - 0.5 * float(mean[0]) ** 2
 
         inverse, _ = lapack.dpotri(factor.L, lower=1, overwrite_c=1)
-        weight = dual * dual.T - (inverse + np.tril(inverse, -1).T)
+        weight = dual * dual.T - inverse.T  # its upper triangle; there is nothing below
         gradient = np.zeros(len(theta))
         by_kernel = self.covariance.contract(warped, kernel_theta, lambda r, c: weight[r, c].copy())
         gradient[self.slots.kernel] = np.bincount(self._expand, by_kernel)
         if warp is not None:
+            weight = np.triu(weight) + np.triu(weight, 1).T
             by_rows = self.covariance.slopes(warped, warped, kernel_theta, weight)[:, self.warped_columns]
             gradient[self.slots.a] = (by_rows * warp.by_log_a).sum(axis=0)
             gradient[self.slots.b] = (by_rows * warp.by_log_b).sum(axis=0)
@@ -200,14 +212,11 @@ class Surrogate:
     def standard_targets(self, theta: np.ndarray) -> StandardTargets:
         """Targets after their warp, shifted and scaled to mean 0 and variance 1."""
         n, parameters = len(self._unit_targets), theta[self.slots.targets]
-        if len(parameters) == 0:
-            spread = float(self._unit_targets.std()) or 1.0
-            values = (self._unit_targets - self._unit_targets.mean()) / spread
-            return StandardTargets(values, np.zeros((0, n)), -n * math.log(spread), np.zeros(0))
-        warp = log_offset(self._unit_targets, parameters)
-        spread = float(warp.values.std()) or 1.0
-        values = (warp.values - warp.values.mean()) / spread
-        centred = warp.by_parameters - warp.by_parameters.mean(axis=1, keepdims=True)
+        warp = log_offset(self._unit_targets, parameters) if len(parameters) else linear(self._unit_targets)
+        values = warp.values - warp.values.sum() / n
+        spread = math.sqrt(float(values @ values) / n) or 1.0
+        values = values / spread
+        centred = warp.by_parameters - warp.by_parameters.sum(axis=1, keepdims=True) / n
         spread_by = centred @ values / n
         return StandardTargets(
             values,

@@ -40,12 +40,12 @@ class AskAndTell:
     _transient = ("_asking", "_study")
 
     def __getstate__(self: Any) -> dict[str, Any]:
-        state = super().__getstate__()
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
         return {name: value for name, value in state.items() if name not in self._transient}
 
     @property
     def study_(self: Any) -> optuna.Study:
-        """The study, for plots and analyses of optuna; one in memory with the same trials once ``fit`` is over."""
+        """The trials as a study in memory, for plots and analyses of optuna."""
         if "_asking" in vars(self):
             return self._asking.study
         if "_records" not in vars(self):
@@ -81,8 +81,8 @@ class AskAndTell:
         trial = self._asking.claim()
         if trial is None:
             raise ValueError(
-                f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, and no more are "
-                "wanted. Raise n_iter."
+                f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, the whole "
+                "budget. Raise n_iter."
             )
         return Asked(self._space.params(trial), trial)
 
@@ -112,7 +112,7 @@ class AskAndTell:
         return self
 
     def _open_study(self: Any) -> tuple[SharedStudy, Any]:
-        """Study of the parameters, with what it is to try first and what it knows from earlier; and the space."""
+        """Study with what it is to try first and what it knows from earlier; and the search space."""
         owner = type(self).__name__
         space = search_space(self.search_space, self.estimator, owner)
         first = _first_candidates(self, space)

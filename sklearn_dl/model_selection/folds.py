@@ -152,7 +152,7 @@ class Candidate:
         return len(self.outcome.test_scores)
 
     def decide(self, metric: str | None) -> None:
-        """Stop, if the folds so far say so; what ran beside the decisive fold is dropped, as if it had not."""
+        """Stop, if the folds so far say so; what ran beside the decisive fold is dropped."""
         if self.stop is None or self.outcome.stopped:
             return
         n_folds, why = self.stop(self.outcome.objective(metric))

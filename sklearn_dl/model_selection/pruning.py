@@ -62,7 +62,7 @@ class EpochPruning:
         self.n_epochs, self.pruned = 0, False
 
     def attach(self, estimator: Any, score: Callable[[Any, Any], Any], X: Any) -> None:
-        """Listen to the network in an estimator, which is about to be fitted; X are the rows it is scored on."""
+        """Listen to the network in an estimator that is about to be fitted, to be scored on X."""
         self.score, self.X, self.estimator = score, X, estimator
         network = list(_steps(estimator))[-1]
         if _is_skorch(network):

@@ -44,5 +44,5 @@ class Race:
         return bool(differences.mean() + error < 0)
 
     def expected(self, scores: np.ndarray) -> float:
-        """Mean over all folds that a stopped candidate would have had: the best one's, less the differences."""
+        """Mean over all folds that a stopped candidate would have had: the best one's and the difference."""
         return float(self.best.mean() + (scores - self.best[: len(scores)]).mean())

@@ -42,12 +42,12 @@ def mark_stopped(results: dict[str, Any], outcomes: Sequence[Outcome], n_splits:
     for key in [key for key in results if key.startswith(("std_test_", "std_train_"))]:
         column = key.removeprefix("std_")
         scores = np.column_stack([results[f"split{fold}_{column}"] for fold in range(n_splits)])
-        for row in np.flatnonzero(stopped):
+        for row in np.flatnonzero(stopped).tolist():
             results[key][row] = scores[row, : n_done[row]].std() if n_done[row] else np.nan
             for fold in range(n_done[row], n_splits):
                 results[f"split{fold}_{column}"][row] = np.nan
     for key in ("fit_time", "score_time"):
-        for row in np.flatnonzero(stopped):
+        for row in np.flatnonzero(stopped).tolist():
             times = getattr(outcomes[row], key)
             results[f"std_{key}"][row] = np.std(times) if times else np.nan
     for key in [key for key in results if key.startswith("rank_test_")]:

@@ -205,7 +205,7 @@ class SharedStudy:
         return None
 
     def _within_budget(self, trial: optuna.Trial) -> bool:
-        """Whether fewer than n_iter candidates came before: two processes may both have seen the last place."""
+        """Whether fewer than n_iter candidates came before: two processes may have seen the last place."""
         return sum(_counts(other) and other.number < trial.number for other in self._read()) < self.n_iter
 
 
@@ -222,8 +222,9 @@ def open_study(storage: Any, name: str | None, sampler: Any, pruner: Any, owner:
         )
     if [direction.name for direction in study.directions] != ["MAXIMIZE"]:
         raise ValueError(
-            f"{owner}: the study {study.study_name!r} must maximize one objective, as scores are; it has the "
-            f"directions {[direction.name.lower() for direction in study.directions]}. Take another study_name."
+            f"{owner}: the study {study.study_name!r} must maximize one objective, the score; it has the "
+            f"directions {[direction.name.lower() for direction in study.directions]}. Take another "
+            "study_name."
         )
     return study
 
@@ -236,8 +237,9 @@ def check_same_folds(study: optuna.Study, folds: dict[str, Any], owner: str) -> 
     elif stored != folds:
         raise ValueError(
             f"{owner}: the study {study.study_name!r} was evaluated on other folds or rows "
-            f"({stored['n_splits']} folds of {stored['n_rows']} rows; now {folds['n_splits']} of {folds['n_rows']}), so "
-            "its scores are not comparable. Take another study_name; if cv shuffles, give it a random_state."
+            f"({stored['n_splits']} folds of {stored['n_rows']} rows; now {folds['n_splits']} of "
+            f"{folds['n_rows']}), so its scores are not comparable. Take another study_name; if cv shuffles, "
+            "give it a random_state."
         )
 
 

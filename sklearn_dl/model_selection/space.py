@@ -13,7 +13,8 @@ from optuna.distributions import (
 )
 from sklearn.base import BaseEstimator
 
-from sklearn_dl.model_selection.dimensions import Categorical, Dimension, dimension_of
+from sklearn_dl.model_selection.dimensions import Categorical, Dimension
+from sklearn_dl.model_selection.distributions import dimension_of
 
 #: Parameter of the engine that says which of several spaces a candidate is from.
 BRANCH = "space"
@@ -34,8 +35,8 @@ def search_space(space: Any, estimator: BaseEstimator, owner: str) -> "Branches 
     if callable(space):
         return Function(space, estimator, owner)
     raise TypeError(
-        f"{owner}: search_space must be a dict of parameter names to ranges or choices, a list of such dicts, or "
-        f"a function of the trial that returns parameters; got {space!r}. "
+        f"{owner}: search_space must be a dict of parameter names to ranges or choices, a list of such "
+        f"dicts, or a function of the trial that returns parameters; got {space!r}. "
         'For example {"C": Real(1e-3, 1e3, log=True)}.'
     )
 
@@ -61,7 +62,7 @@ class Branches:
 
     def _slots(self) -> list[dict[str, "Slot"]]:
         first: dict[str, BaseDistribution] = {}
-        slots = []
+        slots: list[dict[str, Slot]] = []
         for index, branch in enumerate(self.branches):
             slots.append({})
             for name, dimension in branch.items():
@@ -122,7 +123,7 @@ class Branches:
 
 @dataclass(frozen=True)
 class Slot:
-    """A searched parameter: its name in the engine, which is its own unless branches disagree on what it is."""
+    """A searched parameter: its key in the engine is its name, unless branches disagree on what it is."""
 
     key: str
     dimension: Dimension

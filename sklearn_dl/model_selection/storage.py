@@ -53,8 +53,9 @@ def open_storage(storage: Any, owner: str) -> BaseStorage:
 
         return JournalStorage(JournalFileBackend(text))
     raise ValueError(
-        f"{owner}: storage must be a journal file ({', '.join(_JOURNALS)}), an SQLite file ({', '.join(_SQLITE)}), "
-        f"an URL such as postgresql://host/name, or a storage of optuna; got {text!r}."
+        f"{owner}: storage must be a journal file ({', '.join(_JOURNALS)}), an SQLite file "
+        f"({', '.join(_SQLITE)}), an URL such as postgresql://host/name, or a storage of optuna; "
+        f"got {text!r}."
     )
 
 
@@ -76,7 +77,7 @@ def quiet_engine() -> Iterator[None]:
 
 
 class Worker:
-    """This process at work on one study: it signs its trials, and gives signs of life meanwhile."""
+    """A process at work on one study: it signs its trials, and gives signs of life meanwhile."""
 
     def __init__(self, storage: BaseStorage, study_id: int) -> None:
         self.storage, self.study_id = storage, study_id

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_dl.model_selection import Categorical, Integer, Real
-from sklearn_dl.model_selection.dimensions import dimension_of
+from sklearn_dl.model_selection.distributions import dimension_of
 from sklearn_dl.model_selection.space import search_space
 
 

@@ -93,7 +93,7 @@ def hyperopt(problem, objective, initial, n_evaluations, seed):
             evaluate,
             space,
             algo=partial(peer.tpe.suggest, n_startup_jobs=len(initial)),
-            max_evals=n_evaluations,
+            max_evals=n_evaluations - len(initial),  # these come on top of the points to evaluate
             points_to_evaluate=points,
             rstate=np.random.default_rng(seed),
             show_progressbar=False,

@@ -1,4 +1,4 @@
-"""Acquisition functions: what a run at a point is worth, by the mean and deviation there; low values are good."""
+"""Acquisition functions: what a run at a point is worth, by mean and deviation; low values are good."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -28,17 +28,17 @@ _STARTUP, _SUGGESTION, _INDEPENDENT = range(3)  # streams of random numbers
 class GPSampler(BaseSampler):
     """Bayesian optimization with a Gaussian process, for any study of optuna with one objective.
 
-    The surrogate lives on the unit cube. Its covariance is a Matern 5/2 with a length scale for each parameter
-    and a trend, with priors of all hyper-parameters; the targets (and on request the inputs) are warped by
-    functions that are fitted with them, and so is the variance of the noise. Floats and integers enter by their
-    logarithm where their distribution says so, choices as columns of 0 and 1. The acquisition function is
-    maximised over values that parameters can take: by climbs along floats, and moves between integers or
-    choices.
+    The surrogate lives on the unit cube. Its covariance is a Matern 5/2 with a length scale for each
+    parameter; the targets (and on request the inputs) are warped by functions whose parameters are fitted
+    together with the length scales and the variance of the noise, under priors. Floats and integers enter by
+    their logarithm where their distribution says so, choices as columns of 0 and 1. The acquisition function
+    is maximised over values that parameters can take: by climbs along floats, and by moves between integers
+    or choices.
 
-    Trials that run are taken into account by draws of what they may return. A pruned trial counts as no better
-    than the median, a failed one as the worst. Parameters that only some trials have are modelled together with
-    the others; where a choice decides which exist, that is learnt from the trials. The initial trials are the
-    points of a Sobol sequence.
+    Trials that run are taken into account by draws of what they may return. A pruned trial counts as no
+    better than the median, a failed one as the worst. Parameters that only some trials have are modelled
+    together with the others; where a choice decides which exist, that is learnt from the trials. The initial
+    trials are the points of a Sobol sequence.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class GPSampler(BaseSampler):
             warp_targets=self.warp_targets,
             priors=self.priors,
         )
-        return Posterior(surrogate, surrogate.fit(surrogate.starts()))
+        return Posterior(surrogate, surrogate.fit())
 
 
 def _trials(study: Study, asking: FrozenTrial) -> list[FrozenTrial]:

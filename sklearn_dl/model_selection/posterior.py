@@ -37,7 +37,7 @@ class Posterior:
     def __init__(self, surrogate: Surrogate, theta: np.ndarray) -> None:
         self.surrogate, self.theta = surrogate, theta
         self.kernel_theta = surrogate.kernel_theta(theta)
-        self.variance, self.noise, self.trend_variance = np.exp(self.kernel_theta[[0, -2, -1]])
+        self.variance, self.noise = np.exp(self.kernel_theta[[0, -1]])
         warped, _ = surrogate.warp(surrogate.rows, theta)
         L = surrogate.factor(self.kernel_theta, warped)
         self._condition(warped, L, surrogate.standard_targets(theta).values[:, None])
@@ -58,15 +58,12 @@ class Posterior:
         evaluation = self.surrogate.covariance.term(Pairs(warped, self._warped), self.kernel_theta)
         mean = evaluation.values @ self._dual + self._mean
         white = evaluation.values @ self._whiten.T
-        features = self.surrogate.trend.features(warped)
-        prior = self.variance + self.trend_variance * np.einsum("ij,ij->i", features, features)
-        variance = prior - np.einsum("ij,ij->i", white, white)
+        variance = self.variance - np.einsum("ij,ij->i", white, white)
         std = np.sqrt(np.maximum(variance, _LEAST_VARIANCE * self.variance))
 
         def chain(by_mean: np.ndarray, by_std: np.ndarray) -> np.ndarray:
             adjoint = by_mean @ self._dual.T - (by_std / std)[:, None] * (white @ self._whiten)
-            by_prior = (by_std / std * self.trend_variance)[:, None] * features
-            gradient = evaluation.row_gradient(adjoint) + self.surrogate.trend.slopes(warped, by_prior)
+            gradient = evaluation.row_gradient(adjoint)
             if warp is not None:
                 gradient[:, self.surrogate.warped_columns] *= warp.by_x
             return gradient
@@ -119,11 +116,11 @@ class Posterior:
         if info != 0:
             return self
         noiseless = self.kernel_theta.copy()
-        noiseless[-2] = math.log(min(self.noise, _NOISELESS * self.variance))
+        noiseless[-1] = math.log(min(self.noise, _NOISELESS * self.variance))
         L = self.surrogate.factor(noiseless, self._warped)
         draws = mean + spread @ _normal_draws(len(mean), n_worlds, rng)
         changed = self._changed(self._warped, L, draws)
-        changed.kernel_theta, changed.noise = noiseless, math.exp(noiseless[-2])
+        changed.kernel_theta, changed.noise = noiseless, math.exp(noiseless[-1])
         return changed
 
     def _changed(self, warped: np.ndarray, L: np.ndarray, targets: np.ndarray) -> "Posterior":

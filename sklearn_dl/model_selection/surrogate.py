@@ -1,7 +1,6 @@
 """The surrogate of a search: a Gaussian process on the unit cube with warped inputs and targets."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,17 +11,13 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
-from sklearn_dl.gaussian_process.pairs import Hyperparameter
-from sklearn_dl.gaussian_process.terms import Sum
 from sklearn_dl.model_selection.encoding import SpaceEncoding
-from sklearn_dl.model_selection.trend import Trend
 from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, linear, log_offset
 
 _LEAST_NOISE = (
     1e-9  # variance, of targets of unit variance: below it the covariance of close rows is singular
 )
 _PRECISION = {"maxiter": 60, "ftol": 1e-6, "gtol": 1e-3}  # of the objective, in nats
-_MUCH_NOISE = math.log(0.05)
 _HOPELESS = 1e10  # objective where the covariance cannot be factored
 
 
@@ -42,8 +37,6 @@ class Priors:
         `scale`, parameters matter equally until the trials say otherwise.
     noise : (float, float)
         Variance of the noise, for targets of unit variance.
-    trend : (float, float)
-        Variance of the trend over the cube, for targets of unit variance.
     input_warp : (float, float)
         Exponents of the warp of a parameter.
     target_warp : (float, float)
@@ -58,8 +51,7 @@ class Priors:
     variance: tuple[float, float] = (0.0, 1.0)
     scale: tuple[float, float] = (-1.0, 0.6)
     shared_scale: float = 0.8
-    noise: tuple[float, float] = (-10.0, 4.0)
-    trend: tuple[float, float] = (-2.0, 2.0)
+    noise: tuple[float, float] = (-5.0, 1.0)
     input_warp: tuple[float, float] = (0.0, 0.5)
     target_warp: tuple[float, float] = (0.0, 2.0)
 
@@ -74,11 +66,10 @@ class _Slots:
         self.variance = self._add(1, priors.variance, (-5, 5))
         self.scale = self._add(n_scales, (location, priors.scale[1]), (-6, 9))
         self.noise = self._add(1, priors.noise, (-18, 2))
-        self.trend = self._add(1, priors.trend, (-12, 4))
         self.a = self._add(n_warped, priors.input_warp, (-2, 2))
         self.b = self._add(n_warped, priors.input_warp, (-2, 2))
         self.targets = self._add(2 * warp_targets, priors.target_warp, (-15, 4))
-        self.kernel = slice(0, self.trend.stop)
+        self.kernel = slice(0, self.noise.stop)
         self.prior_mean, deviation = np.array(self._prior).T
         covariance = np.diag(deviation**2)
         covariance[self.scale, self.scale] += priors.shared_scale**2
@@ -104,8 +95,8 @@ class Surrogate:
     """Posterior density of the hyper-parameters theta of a Gaussian process, and the process it describes.
 
     The covariance is a Matern 5/2 with a length scale for each parameter, where the columns of a choice share
-    theirs, so that two choices are as far apart as any other two; to it a trend is added, a bowl or a slope
-    over the whole range of each number. The constant mean is a normal value of unit variance.
+    theirs, so that two choices are as far apart as any other two. The constant mean is a normal value of unit
+    variance.
 
     Parameters
     ----------
@@ -138,35 +129,19 @@ class Surrogate:
         n_scales = len(encoding.parts)
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
         # theta holds a length scale for each parameter, the kernel one for each column
-        self._expand = np.concatenate(
-            [[0], 1 + encoding.parameter_of_column, [self.slots.noise.start, self.slots.trend.start]]
-        )
+        self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [self.slots.noise.start]])
         kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=2.5) + WhiteKernel()
         covariance = compile_covariance(kernel)
         if not isinstance(covariance, CompiledCovariance):
             raise TypeError(f"{kernel} has no compiled covariance.")
-        n_kernel = rows.shape[1] + 2
-        self.trend = Trend(Hyperparameter(slice(n_kernel, n_kernel + 1), None), encoding.numeric)
-        self.covariance = CompiledCovariance(Sum(covariance.term, self.trend))
+        self.covariance = covariance
         self._likelihood = MarginalLikelihood(self.covariance, rows, targets[:, None], _LEAST_NOISE)
 
-    def starts(self) -> list[np.ndarray]:
-        """Where to look for hyper-parameters if nothing is known: the prior's mean, and one with much noise.
-
-        The likelihood of a function with fine structure often has two modes, one of which takes it for noise.
-        """
-        quiet, noisy = self.slots.prior_mean.copy(), self.slots.prior_mean.copy()
-        noisy[self.slots.noise] = _MUCH_NOISE
-        return [noisy, quiet]
-
-    def fit(self, starts: Sequence[np.ndarray]) -> np.ndarray:
-        """Most probable hyper-parameters that L-BFGS-B finds from the starts."""
-        bounds = self.slots.bounds
-        found = [
-            optimize.minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISION)
-            for start in starts
-        ]
-        return min(found, key=lambda result: result.fun).x
+    def fit(self) -> np.ndarray:
+        """Most probable hyper-parameters that L-BFGS-B finds from the mean of their priors."""
+        start, bounds = self.slots.prior_mean, self.slots.bounds
+        found = optimize.minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISION)
+        return found.x
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the logarithm of the posterior density up to a constant, and its gradient."""

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.polynomial import Legendre
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal, norm
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from sklearn_dl.gaussian_process import GaussianProcessRegressor
 from sklearn_dl.model_selection.acquisition import ACQUISITIONS, Objective
@@ -34,34 +33,13 @@ def make_surrogate(space=SPACE, n=20, **options):
 
 
 def some_theta(surrogate, seed=1):
-    first = surrogate.starts()[0]
+    first = surrogate.slots.prior_mean
     return first + 0.3 * np.random.default_rng(seed).standard_normal(len(first))
-
-
-class TrendKernel(Kernel):
-    """The trend by Legendre's polynomials of numpy, for scikit-learn's kind of kernel."""
-
-    def __init__(self, variance):
-        self.variance = variance
-
-    def _features(self, X):
-        polynomials = [Legendre.basis(order)(2 * X - 1) * np.sqrt(2 * order + 1) for order in (1, 2)]
-        return np.hstack(polynomials) / np.sqrt(2 * X.shape[1])
-
-    def __call__(self, X, Y=None):
-        return self.variance * self._features(X) @ self._features(X if Y is None else Y).T
-
-    def diag(self, X):
-        return self.variance * (self._features(X) ** 2).sum(axis=1)
-
-    def is_stationary(self):
-        return False
 
 
 def kernel_of(theta):
     """The covariance of three floats without the noise."""
-    matern = ConstantKernel(np.exp(theta[0])) * Matern(np.exp(theta[1:4]), nu=2.5)
-    return matern + TrendKernel(np.exp(theta[5]))
+    return ConstantKernel(np.exp(theta[0])) * Matern(np.exp(theta[1:4]), nu=2.5)
 
 
 @pytest.mark.parametrize("warp_inputs", [False, True])
@@ -129,7 +107,6 @@ def test_density_is_the_normal_density_of_targets_around_the_best_mean():
     scales = np.full((3, 3), priors.shared_scale**2) + priors.scale[1] ** 2 * np.eye(3)
     prior = norm.logpdf(theta[0], *priors.variance) - norm.logpdf(0, scale=priors.variance[1])
     prior += norm.logpdf(theta[4], *priors.noise) - norm.logpdf(0, scale=priors.noise[1])
-    prior += norm.logpdf(theta[5], *priors.trend) - norm.logpdf(0, scale=priors.trend[1])
     centre = np.full(3, priors.scale[0] + np.log(3) / 2)
     prior += multivariate_normal.logpdf(theta[1:4], centre, scales)
     prior -= multivariate_normal.logpdf(centre, centre, scales)
@@ -181,8 +158,7 @@ def test_one_imagined_target_equals_a_refit_with_it():
         cross = surrogate.covariance.between(warped_rows, warped, posterior.kernel_theta)
         solved = np.linalg.solve(kernel + noise * np.eye(len(kernel)), np.column_stack([centred, cross.T]))
         assert mean[:, world] == pytest.approx(imagined._mean[world] + cross @ solved[:, 0], rel=1e-5)
-        prior = np.diag(surrogate.covariance.between(warped_rows, warped_rows, posterior.kernel_theta))
-        variance = prior - np.einsum("ij,ji->i", cross, solved[:, 1:])
+        variance = posterior.variance - np.einsum("ij,ji->i", cross, solved[:, 1:])
         assert std**2 == pytest.approx(variance, rel=1e-5)
 
 

@@ -69,12 +69,15 @@ class SearchLoop:
         for trial, candidate in zip(trials, batch, strict=True):
             outcome = candidate.outcome
             scores = outcome.objective(self.metric)
-            outcome.value = race.expected(scores) if outcome.stopped == "racing" else float(np.mean(scores))
+            if race is not None and outcome.stopped == "racing":
+                outcome.value = race.expected(scores)
+            else:
+                outcome.value = float(np.mean(scores))
             self.shared.finish(trial, outcome)
         return bool(batch)
 
-    def _candidate(self, trial: optuna.Trial, race: Race) -> Candidate:
-        candidate = Candidate(trial.number, self.space.params(trial), race if self.search.racing else None)
+    def _candidate(self, trial: optuna.Trial, race: Race | None) -> Candidate:
+        candidate = Candidate(trial.number, self.space.params(trial), race)
         if self.search.pruner is None:
             return candidate
         if has_epochs(self.validation.estimator, candidate.params):
@@ -83,20 +86,17 @@ class SearchLoop:
             candidate.stop = FoldPruning(trial, candidate.stop)
         return candidate
 
-    def _race(self) -> Race:
-        """Race against the best candidate of which all folds are known."""
+    def _race(self) -> Race | None:
+        """Race against the best candidate of which all folds are known, if there is one."""
         if not self.search.racing:
-            return Race(None)
-        best: Outcome | None = None
-        for trial in self.shared.finished():
-            outcome = Outcome(**trial.user_attrs[OUTCOME])
-            if (
-                not outcome.stopped
-                and np.isfinite(outcome.value)
-                and (best is None or outcome.value > best.value)
-            ):
-                best = outcome
-        return Race(None if best is None else best.objective(self.metric))
+            return None
+        outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in self.shared.finished()]
+        whole = [o for o in outcomes if not o.stopped and np.isfinite(o.value)]
+        if not whole:
+            return None
+        best = max(whole, key=lambda outcome: outcome.value)
+        others = [outcome.objective(self.metric) for outcome in whole if outcome is not best]
+        return Race(best.objective(self.metric), others)
 
     def _is_over(self, deadline: float, bar: Any) -> bool:
         limit = self.search.n_iter_no_change

@@ -20,7 +20,7 @@ X, Y = make_classification(150, 6, n_informative=4, random_state=0)
 
 def test_a_race_is_lost_when_differences_plus_their_error_are_below_0():
     best = np.array([0.9, 0.8, 0.9, 0.85, 0.9])
-    race = Race(best)
+    race = Race(best, [])
     assert race(best - [0.1, 0.1, 0, 0, 0]) == (2, "racing")
     assert race(best - [0.1, -0.05, 0, 0, 0]) == (0, "")  # mean -0.025, error 0.075
     # After three folds: mean -0.05, error 0.0289.
@@ -28,15 +28,25 @@ def test_a_race_is_lost_when_differences_plus_their_error_are_below_0():
     assert race((best - [0.1])[:1]) == (0, "")  # never before two folds
     assert race(best) == (0, "")
     assert race(best - [0, 0, 0, 0, 0.5]) == (0, "")  # nothing is saved after the last fold
-    assert Race(None)(best) == (0, "")
+
+
+def test_the_variance_of_other_candidates_guards_against_two_folds_that_agree_by_chance():
+    best = np.array([0.9, 0.8, 0.9, 0.85, 0.9])
+    others = [best - [0.3, -0.1, 0.2, 0.0, -0.2], best - [0.1, 0.1, 0.1, 0.1, 0.1]]
+    known = np.mean([np.var([0.3, -0.1, 0.2, 0.0, -0.2], ddof=1), 0.0])
+    # Two differences of -0.08: mean -0.08, variance (1 * 0 + 2 * known) / 3.
+    assert -0.08 + np.sqrt(2 / 3 * known / 2) > 0
+    assert Race(best, [])(best - 0.08)[0] == 2
+    assert Race(best, others)((best - 0.08)[:2]) == (0, "")
+    assert Race(best, others)((best - 0.2)[:2]) == (2, "racing")
 
 
 def test_a_candidate_that_failed_on_a_fold_has_lost():
-    assert Race(np.array([0.9, 0.8, 0.9]))(np.array([np.nan, 0.9])) == (2, "racing")
+    assert Race(np.array([0.9, 0.8, 0.9]), [])(np.array([np.nan, 0.9])) == (2, "racing")
 
 
 def test_a_stopped_candidate_is_told_as_the_best_less_the_paired_differences():
-    assert np.isclose(Race(np.array([0.9, 0.6, 0.9])).expected(np.array([0.8, 0.4])), 0.8 - 0.15)
+    assert np.isclose(Race(np.array([0.9, 0.6, 0.9]), []).expected(np.array([0.8, 0.4])), 0.8 - 0.15)
 
 
 SPACE = {"C": Real(1e-3, 1e3, log=True), "gamma": Real(1e-4, 10, log=True)}
@@ -75,18 +85,23 @@ def test_a_race_stops_whom_the_rule_stops_on_the_folds_of_a_full_search(raced):
         TPESearchCV(SVC(), SPACE, n_iter=25, enqueue=results["params"], random_state=1).fit(X, Y).cv_results_
     )
     scores = np.column_stack([full[f"split{fold}_test_score"] for fold in range(5)])
-    best = None
+    best, whole = None, []
     for row, n_done in enumerate(results["n_splits_evaluated"]):
         expected = 5
         for n_folds in range(2, 5):
             if best is not None:
                 differences = scores[row, :n_folds] - best[:n_folds]
-                if differences.mean() + differences.std(ddof=1) / np.sqrt(n_folds) < 0:
+                variance = differences.var(ddof=1)
+                if len(whole) > 1:
+                    known = np.mean([(o - best).var(ddof=1) for o in whole if o is not best])
+                    variance = ((n_folds - 1) * variance + 2 * known) / (n_folds + 1)
+                if differences.mean() + np.sqrt(variance / n_folds) < 0:
                     expected = n_folds
                     break
         assert n_done == expected
-        if expected == 5 and (best is None or scores[row].mean() > best.mean()):
-            best = scores[row]
+        if expected == 5:
+            whole.append(scores[row])
+            best = max(whole, key=np.mean)
     assert raced.best_score_ == best.mean()
 
 

@@ -1,9 +1,10 @@
 """BayesSearchCV and TPESearchCV: two default samplers of one search."""
 
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler
 
 from sklearn_dl.model_selection.base import StudySearchCV
 from sklearn_dl.model_selection.gp_sampler import GPSampler
+from sklearn_dl.model_selection.tpe_sampler import TPESampler
 
 
 class BayesSearchCV(StudySearchCV):
@@ -71,4 +72,4 @@ class TPESearchCV(StudySearchCV):
     """
 
     def _default_sampler(self, seed: int) -> BaseSampler:
-        return TPESampler(seed=seed, multivariate=True)
+        return TPESampler(seed=seed)

@@ -139,14 +139,42 @@ class GPSampler(BaseSampler):
             self.independent_sampler.reseed_rng()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Distributions of all parameters that finished trials had, as the latest of them had them."""
+        """Distributions of all parameters that finished trials had, as the latest of them had them.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            Study with one objective.
+        trial : optuna.trial.FrozenTrial
+            Trial that asks.
+
+        Returns
+        -------
+        search_space : dict of str to BaseDistribution
+            What :meth:`sample_relative` gets.
+        """
         self._raise_error_if_multi_objective(study)
         return union_space(_trials(study, trial))
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Parameters of the trial, from the search space; a trial need not ask for all of them."""
+        """Parameters of the trial, all at once; a trial need not ask for all of them.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            Study with one objective.
+        trial : optuna.trial.FrozenTrial
+            Trial that asks.
+        search_space : dict of str to BaseDistribution
+            What to choose from.
+
+        Returns
+        -------
+        params : dict of str to object
+            Value of each parameter of the search space.
+        """
         self._raise_error_if_multi_objective(study)
         if not search_space:
             return {}
@@ -160,7 +188,24 @@ class GPSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Value of a parameter that no trial had before."""
+        """Value of a parameter that no trial had before.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            Study with one objective.
+        trial : optuna.trial.FrozenTrial
+            Trial that asks.
+        param_name : str
+            Name of the parameter.
+        param_distribution : optuna.distributions.BaseDistribution
+            What to choose from.
+
+        Returns
+        -------
+        value : object
+            Value of the parameter.
+        """
         self._raise_error_if_multi_objective(study)
         sampler = self.independent_sampler
         if sampler is None:
@@ -169,14 +214,34 @@ class GPSampler(BaseSampler):
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Tell the independent sampler."""
+        """Tell the independent sampler that a trial begins.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            Its study.
+        trial : optuna.trial.FrozenTrial
+            The trial.
+        """
         if self.independent_sampler is not None:
             self.independent_sampler.before_trial(study, trial)
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Tell the independent sampler."""
+        """Tell the independent sampler that a trial ends.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            Its study.
+        trial : optuna.trial.FrozenTrial
+            The trial.
+        state : optuna.trial.TrialState
+            How it ends.
+        values : sequence of float or None
+            What it returned.
+        """
         if self.independent_sampler is not None:
             self.independent_sampler.after_trial(study, trial, state, values)
 

@@ -51,7 +51,7 @@ class Priors:
     variance: tuple[float, float] = (0.0, 1.0)
     scale: tuple[float, float] = (-1.0, 0.6)
     shared_scale: float = 0.8
-    noise: tuple[float, float] = (-5.0, 1.0)
+    noise: tuple[float, float] = (-6.0, 2.0)
     input_warp: tuple[float, float] = (0.0, 0.5)
     target_warp: tuple[float, float] = (0.0, 2.0)
 

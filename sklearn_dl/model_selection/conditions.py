@@ -27,18 +27,18 @@ def learn_conditions(
     search_space : dict of str to BaseDistribution
         Distributions of all parameters.
     """
-    parents = [name for name, d in sorted(search_space.items()) if isinstance(d, CategoricalDistribution)]
-    numbers = {parent: [_number(p, parent, search_space[parent]) for p in params] for parent in parents}
+    parents = {n: d for n, d in sorted(search_space.items()) if isinstance(d, CategoricalDistribution)}
+    numbers = {parent: [_number(p, parent, d) for p in params] for parent, d in parents.items()}
     conditions = {}
     for name in search_space:
         present = [name in p for p in params]
         if all(present):
             continue
-        for parent in parents:
+        for parent, distribution in parents.items():
             on = frozenset(n for n, here in zip(numbers[parent], present, strict=True) if here)
             off = frozenset(n for n, here in zip(numbers[parent], present, strict=True) if not here)
             if parent != name and not on & off:
-                unseen = set(range(len(search_space[parent].choices))) - on - off
+                unseen = set(range(len(distribution.choices))) - on - off
                 conditions[name] = Condition(parent, on | frozenset(unseen))
                 break
     return conditions

@@ -26,6 +26,7 @@ class NumericColumn:
     def __init__(self, distribution: FloatDistribution | IntDistribution) -> None:
         self.distribution = distribution
         self.low, self.high = self._scale(distribution.low), self._scale(distribution.high)
+        self._step = distribution.step or math.inf
 
     @property
     def n_levels(self) -> float:
@@ -41,7 +42,7 @@ class NumericColumn:
         """Value at a place: the nearest that the distribution holds."""
         d = self.distribution
         if d.step is not None:
-            value = d.low + d.step * self._number(place)
+            value = d.low + self._step * self._number(place)
         else:
             scaled = self.low + place * (self.high - self.low)
             value = min(max(math.exp(scaled) if d.log else scaled, d.low), d.high)
@@ -63,14 +64,14 @@ class NumericColumn:
             reach = np.unique(np.geomspace(1, last, n_moves // 2).round().astype(int))
             numbers = {int(n) for n in np.concatenate([at - reach, at + reach]) if 0 <= n <= last}
         d = self.distribution
-        return np.array([self.encode(d.low + d.step * n) for n in sorted(numbers - {at})])
+        return np.array([self.encode(d.low + self._step * n) for n in sorted(numbers - {at})])
 
     def _number(self, place: float) -> int:
         """Number of the step nearest to a place."""
         d = self.distribution
         scaled = self.low + place * (self.high - self.low)
         value = math.exp(scaled) if d.log else scaled
-        return min(max(round((value - d.low) / d.step), 0), int(self.n_levels) - 1)
+        return min(max(round((value - d.low) / self._step), 0), int(self.n_levels) - 1)
 
     def _scale(self, value: float) -> float:
         return math.log(value) if self.distribution.log else float(value)
@@ -118,9 +119,7 @@ class SpaceEncoding:
         self.n_columns = 0
         for name in sorted(search_space):
             distribution = search_space[name]
-            categorical = isinstance(distribution, CategoricalDistribution)
-            part = ChoiceColumns(distribution) if categorical else NumericColumn(distribution)
-            self.parts[name] = part
+            self.parts[name] = part = _part(distribution)
             self.places[name] = slice(self.n_columns, self.n_columns + part.width)
             self.n_columns += part.width
 
@@ -134,10 +133,14 @@ class SpaceEncoding:
 
     def decode(self, row: np.ndarray) -> dict[str, Any]:
         """Parameters of a row, those that do not exist included: the caller does not ask for them."""
-        return {
-            name: part.decode(row[place.start] if isinstance(part, NumericColumn) else row[place])
-            for (name, part), place in zip(self.parts.items(), self.places.values(), strict=True)
-        }
+        params: dict[str, Any] = {}
+        for name, part in self.parts.items():
+            place = self.places[name]
+            if isinstance(part, NumericColumn):
+                params[name] = part.decode(float(row[place.start]))
+            else:
+                params[name] = part.decode(row[place])
+        return params
 
     def snap(self, rows: np.ndarray) -> np.ndarray:
         """Nearest rows that stand for parameters."""
@@ -188,3 +191,11 @@ class SpaceEncoding:
     def parameter_of_column(self) -> np.ndarray:
         """Number of the parameter that each column belongs to."""
         return np.repeat(np.arange(len(self.parts)), [part.width for part in self.parts.values()])
+
+
+def _part(distribution: BaseDistribution) -> NumericColumn | ChoiceColumns:
+    if isinstance(distribution, CategoricalDistribution):
+        return ChoiceColumns(distribution)
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        return NumericColumn(distribution)
+    raise TypeError(f"Distributions must be floats, integers or choices; got {distribution!r}.")

@@ -120,8 +120,10 @@ def _move(
         return rows, values
     tried, owner = [rows], [np.arange(len(rows))]
     for number, row in enumerate(rows):
-        is_choice = isinstance(part, ChoiceColumns)
-        options = np.eye(part.width) if is_choice else part.moves(row[place.start], _N_MOVES)[:, None]
+        if isinstance(part, ChoiceColumns):
+            options = np.eye(part.width)
+        else:
+            options = part.moves(row[place.start], _N_MOVES)[:, None]
         moved = np.repeat(row[None], len(options), axis=0)
         moved[:, place] = options
         tried.append(moved)

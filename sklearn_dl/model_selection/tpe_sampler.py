@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -73,6 +78,10 @@ class TPEDensities:
         distribution = self.search_space[name]
         if isinstance(distribution, CategoricalDistribution):
             return list(distribution.choices)
+        if not isinstance(distribution, FloatDistribution | IntDistribution):
+            raise TypeError(
+                f"TPEDensities: {name} must be a float, an integer or a choice; got {distribution!r}."
+            )
         low, high = float(distribution.low), float(distribution.high)
         if distribution.log:
             places = np.exp(np.linspace(math.log(low), math.log(high), n_points))

@@ -3,16 +3,17 @@
 import secrets
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import qmc
 
 from sklearn_dl.model_selection.acquisition import ACQUISITIONS, Objective
+from sklearn_dl.model_selection.belief import GPBelief
 from sklearn_dl.model_selection.conditions import learn_conditions
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.history import Observations, read_observations, union_space
@@ -258,41 +259,86 @@ class GPSampler(BaseSampler):
             sequence.fast_forward(number)
         return encoding.decode(encoding.snap(sequence.random(1))[0])
 
+    def belief(self, study: Study) -> GPBelief:
+        """What the sampler would make the next suggestion by, to draw it or to look at it.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            Study with one objective and at least two complete trials.
+
+        Returns
+        -------
+        belief : GPBelief
+            With quantiles of the objective, and the acquisition function.
+
+        Raises
+        ------
+        ValueError
+            If the study has too few trials.
+        """
+        self._raise_error_if_multi_objective(study)
+        trials = study.get_trials(deepcopy=False, states=_STATES)
+        space = union_space(trials)
+        seen = read_observations(study, trials, space)
+        if not space or len(seen.values) < 2:
+            raise ValueError(
+                f"{type(self).__name__}: a belief needs at least two complete trials with parameters; "
+                f"the study has {len(seen.values)}. Run more trials first."
+            )
+        model = self._model(seen, space, self._rng(_SUGGESTION, len(trials)))
+        maximized = study.direction == StudyDirection.MAXIMIZE
+        return GPBelief(model.encoding, model.posterior, model.objective, maximized)
+
     def _suggest(
         self, seen: Observations, search_space: dict[str, BaseDistribution], rng: np.random.Generator
     ) -> dict[str, Any]:
-        encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
-        rows = np.stack([encoding.encode(params) for params in seen.params])
-        running = np.array([encoding.encode(params) for params in seen.running]).reshape(-1, rows.shape[1])
-        posterior = self._posterior(rows, seen.values, encoding)
-        good = rows[np.argsort(posterior.targets[:, 0])[:_N_GOOD]]
-        acquisition = ACQUISITIONS[self.acquisition]
-        if acquisition.noisy:
-            posterior = posterior.denoise(self.n_fantasies, rng)
-        if len(running):
-            posterior = posterior.imagine(running, self.n_fantasies, rng)
+        model = self._model(seen, search_space, rng)
         row = propose(
-            Objective([posterior], acquisition),
-            encoding,
-            good,
-            rows,
-            running,
+            model.objective,
+            model.encoding,
+            model.good,
+            model.rows,
+            model.running,
             rng,
             n_candidates=self.n_candidates,
             n_starts=self.n_starts,
         )
-        return encoding.decode(row)
+        return model.encoding.decode(row)
 
-    def _posterior(self, rows: np.ndarray, values: np.ndarray, encoding: SpaceEncoding) -> Posterior:
+    def _model(
+        self, seen: Observations, search_space: dict[str, BaseDistribution], rng: np.random.Generator
+    ) -> "_Model":
+        encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
+        rows = np.stack([encoding.encode(params) for params in seen.params])
+        running = np.array([encoding.encode(params) for params in seen.running]).reshape(-1, rows.shape[1])
         surrogate = Surrogate(
             rows,
-            values,
+            seen.values,
             encoding,
             warp_inputs=self.warp_inputs,
             warp_targets=self.warp_targets,
             priors=self.priors,
         )
-        return Posterior(surrogate, surrogate.fit())
+        posterior = Posterior(surrogate, surrogate.fit())
+        acquisition = ACQUISITIONS[self.acquisition]
+        if acquisition.noisy:
+            posterior = posterior.denoise(self.n_fantasies, rng)
+        if len(running):
+            posterior = posterior.imagine(running, self.n_fantasies, rng)
+        good = rows[np.argsort(seen.values, kind="stable")[:_N_GOOD]]
+        return _Model(encoding, rows, running, good, posterior, Objective([posterior], acquisition))
+
+
+class _Model(NamedTuple):
+    """All that a suggestion is made from."""
+
+    encoding: SpaceEncoding
+    rows: np.ndarray
+    running: np.ndarray
+    good: np.ndarray
+    posterior: Posterior
+    objective: Objective
 
 
 def _trials(study: Study, asking: FrozenTrial) -> list[FrozenTrial]:

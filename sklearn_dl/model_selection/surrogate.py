@@ -12,7 +12,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
 from sklearn_dl.model_selection.encoding import SpaceEncoding
-from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, linear, log_offset
+from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, linear, log_offset, undo_log_offset
 
 _LEAST_NOISE = (
     1e-9  # variance, of targets of unit variance: below it the covariance of close rows is singular
@@ -124,7 +124,8 @@ class Surrogate:
     ) -> None:
         self.rows, self.targets = rows, targets
         low, high = float(targets.min()), float(targets.max())
-        self._unit_targets = (targets - low) / ((high - low) or 1.0)
+        self._low, self._range = low, (high - low) or 1.0
+        self._unit_targets = (targets - low) / self._range
         self.warped_columns = encoding.numeric if warp_inputs else encoding.numeric[:0]
         n_scales = len(encoding.parts)
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
@@ -199,6 +200,14 @@ class Surrogate:
             float(warp.log_slope.sum()) - n * math.log(spread),
             warp.log_slope_by_parameters.sum(axis=1) - n * spread_by / spread,
         )
+
+    def original_targets(self, standard: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Values in the units of the targets, of values on the scale of the standard targets."""
+        parameters = theta[self.slots.targets]
+        warp = log_offset(self._unit_targets, parameters) if len(parameters) else linear(self._unit_targets)
+        warped = warp.values.mean() + standard * (float(warp.values.std()) or 1.0)
+        unit = undo_log_offset(warped, parameters) if len(parameters) else warped
+        return self._low + self._range * unit
 
     def factor(self, kernel_theta: np.ndarray, warped: np.ndarray) -> np.ndarray:
         """Lower Cholesky factor of the covariance of the warped rows with the noise."""

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 _EDGE = 1e-7  # the slope of a Kumaraswamy warp may be infinite at 0 and 1
 
@@ -74,6 +75,13 @@ def log_offset(u: np.ndarray, parameters: np.ndarray) -> WarpedTargets:
     by_parameters = np.stack([c * low, -e * high])
     by_log = np.stack([-c * low**2, -e * high**2]) / slope
     return WarpedTargets(values, np.log(slope), by_parameters, by_log)
+
+
+def undo_log_offset(values: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Targets that :func:`log_offset` maps to the values; they lie between -c and 1 + e."""
+    c, e = np.exp(parameters)
+    share = expit(values)
+    return share * (1 + e) - (1 - share) * c
 
 
 def linear(u: np.ndarray) -> WarpedTargets:

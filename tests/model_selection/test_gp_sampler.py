@@ -204,6 +204,45 @@ def test_an_enqueued_or_fixed_parameter_is_respected():
     assert study.ask(SQUARE).params["x"] == 0.123
 
 
+@pytest.mark.parametrize("warp_targets", [True, False])
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+def test_belief_holds_the_values_seen_in_their_units(warp_targets, direction, sign):
+    study = run(
+        14,
+        direction=direction,
+        sign=sign,
+        function=lambda params: np.exp(3 * bowl(params)),
+        sampler=GPSampler(seed=0, warp_targets=warp_targets),
+    )
+    belief = study.sampler.belief(study)
+    seen = {name: [trial.params[name] for trial in study.trials] for name in "xy"}
+    low, middle, high = belief.quantiles(seen)
+    values = np.array([trial.value for trial in study.trials])
+    assert (low < high).all()
+    assert middle == pytest.approx(values, abs=0.05 * np.ptp(values))
+    assert np.mean((low <= values) & (values <= high)) > 0.6
+
+
+def test_belief_is_unsure_far_from_trials_and_its_acquisition_is_largest_at_the_suggestion():
+    study = run(12, function=lambda params: np.sin(8 * params["x"]) + params["y"] ** 2)
+    belief = study.sampler.belief(study)
+    grid = np.linspace(0, 1, 41)
+    everywhere = {"x": np.repeat(grid, 41), "y": np.tile(grid, 41)}
+    low, _, high = belief.quantiles(everywhere)
+    at = {name: [trial.params[name] for trial in study.trials] for name in "xy"}
+    low_seen, _, high_seen = belief.quantiles(at)
+    assert (high - low).max() > 3 * np.median(high_seen - low_seen)
+    suggested = {name: [value] for name, value in study.ask(SQUARE).params.items()}
+    assert belief.acquisition(suggested)[0] >= belief.acquisition(everywhere).max() - 1e-6
+
+
+def test_belief_says_what_it_needs():
+    with pytest.raises(ValueError, match=r"a belief needs at least two complete trials .* the study has 1"):
+        GPSampler().belief(run(1))
+    with pytest.raises(ValueError, match="params must have values of some of x, y; got 'z'"):
+        GPSampler(seed=0).belief(run(12)).quantiles({"z": [1.0]})
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

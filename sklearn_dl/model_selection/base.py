@@ -31,6 +31,7 @@ from sklearn_dl._base.params import (
 from sklearn_dl._base.progress import CallbackSupportMixin, with_callbacks
 from sklearn_dl.model_selection.asking import AskAndTell
 from sklearn_dl.model_selection.folds import CrossValidation
+from sklearn_dl.model_selection.landscape import Landscape
 from sklearn_dl.model_selection.loop import SearchLoop
 from sklearn_dl.model_selection.records import to_records
 from sklearn_dl.model_selection.results import fold_results, mark_stopped
@@ -47,8 +48,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         kw_only=False,
         doc="From names of parameters to what they may be: ``Real``, ``Integer``, ``Categorical``, a list "
         "of choices, a scipy distribution, a distribution of optuna, or a plain value, which is fixed. A "
-        "list of dicts holds several spaces, of which a candidate takes one. A function of the trial returns a "
-        "dict of parameters. Estimators may be choices; parameters of a step, as in ``clf__C``, are searched "
+        "list of dicts holds several spaces, of which a candidate takes one. A function of the trial returns "
+        "a dict of parameters. Estimators may be choices; parameters of a step, as in ``clf__C``, are searched "
         "where the chosen step has them.",
     )
     n_iter: PositiveInt = param(
@@ -121,6 +122,11 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     tol: NonNegativeFloat = param(
         default=0.0, doc="Rise of the best score that counts, for ``n_iter_no_change``."
     )
+    min_improvement: NonNegativeFloat | None = param(
+        default=None,
+        doc="Stop when a Gaussian process of the scores so far expects no candidate to raise the best one by "
+        "this much. None never does. It is asked from ten candidates on, and takes some milliseconds.",
+    )
     enqueue: list | Literal["default"] | None = param(
         default=None,
         doc="Candidates to try first: a list of dicts of parameters, where what is left out is sampled, or "
@@ -157,6 +163,16 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     @abstractmethod
     def _default_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         """Sampler where none is given."""
+
+    def landscape(self) -> Landscape:
+        """What the search says about its parameters, as a Gaussian process of the score.
+
+        Returns
+        -------
+        landscape : Landscape
+            With means, deviations and expected improvements at any parameters.
+        """
+        return Landscape(self.study_)
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -310,8 +326,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         if not callable(self.refit) and np.isnan(self.best_score_):
             raise ValueError(
                 f"{type(self).__name__}: none of the {len(results['params'])} candidates has a score on "
-                "every fold, so none is the best one. The warnings say why; error_score='raise' raises the first "
-                "failure."
+                "every fold, so none is the best one. The warnings say why; error_score='raise' raises "
+                "the first failure."
             )
 
     def _refit(self, context: Any, data: dict[str, Any], fit_params: dict[str, Any]) -> None:

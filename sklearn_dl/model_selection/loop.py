@@ -9,9 +9,13 @@ import numpy as np
 import optuna
 
 from sklearn_dl.model_selection.folds import Candidate, CrossValidation
+from sklearn_dl.model_selection.landscape import Landscape
 from sklearn_dl.model_selection.pruning import EpochPruning, FoldPruning, has_epochs
 from sklearn_dl.model_selection.racing import Race
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, wait_for_others
+
+#: Candidates before a search ends because no improvement is expected.
+MIN_CANDIDATES = 10
 
 
 class SearchLoop:
@@ -99,16 +103,20 @@ class SearchLoop:
         return Race(best.objective(self.metric), others)
 
     def _is_over(self, deadline: float, bar: Any) -> bool:
-        limit = self.search.n_iter_no_change
-        if limit is None and deadline == math.inf and not self.search.progress_bar:
+        """Whether to begin no further candidate; never before one is evaluated."""
+        search = self.search
+        limit, least = search.n_iter_no_change, search.min_improvement
+        if limit is None and least is None and deadline == math.inf and not search.progress_bar:
             return False
         values = [_value(trial) for trial in self.shared.finished()]
         bar.show(values)
         if not values:
             return False
-        return time.monotonic() > deadline or (
-            limit is not None and _since_rise(values, self.search.tol) >= limit
-        )
+        if time.monotonic() > deadline or (limit is not None and _since_rise(values, search.tol) >= limit):
+            return True
+        if least is None or len(values) < MIN_CANDIDATES or not np.isfinite(max(values)):
+            return False
+        return Landscape(self.shared.study).greatest_improvement() < least
 
 
 def _value(trial: Any) -> float:

@@ -49,8 +49,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         doc="From names of parameters to what they may be: ``Real``, ``Integer``, ``Categorical``, a list "
         "of choices, a scipy distribution, a distribution of optuna, or a plain value, which is fixed. A "
         "list of dicts holds several spaces, of which a candidate takes one. A function of the trial returns "
-        "a dict of parameters. Estimators may be choices; parameters of a step, as in ``clf__C``, are searched "
-        "where the chosen step has them.",
+        "a dict of parameters. Estimators may be choices; parameters of a step, as in ``clf__C``, are "
+        "searched where the chosen step has them.",
     )
     n_iter: PositiveInt = param(
         default=50,

@@ -3,8 +3,9 @@
     python benchmarks/bench_tuning.py [task ...] [--methods NAME ...] [--seeds N] [--n-iter N]
 
 `best` is the mean over the seeds of the best mean score of 40 candidates on 5 folds, `other_ms` the CPU
-milliseconds a candidate beside its fits: suggesting, cloning, splitting, predicting and scoring. `fits` is the
-share of the 200 fold fits that were made. A peer that cannot take the space of a task gets the nearest that it can.
+milliseconds a candidate beside its fits: suggesting, cloning, splitting, predicting and scoring. `fits` is
+the share of the 200 fold fits that were made. A peer that cannot take the space of a task gets the nearest
+that it can.
 """
 
 import argparse
@@ -200,7 +201,7 @@ def best_score(search):
 
 
 def measure(make, data, n_iter):
-    """One search: its best score, CPU milliseconds a candidate beside the fits, and the share of fits made."""
+    """One search: its best score, milliseconds a candidate beside the fits, and the share of fits made."""
     search = make()
     Timed.spent, Timed.n_fits = 0.0, 0
     begin = time.process_time()

@@ -42,7 +42,10 @@ VARIANTS = [
         precision="float64",
     )
     for cls in (MLPClassifier, MLPRegressor)
-] + [TPESearchCV(Ridge(), {"alpha": Real(0.1, 10)}, n_iter=4, cv=3, racing=True, batch_size=2, random_state=0)]
+]
+VARIANTS.append(
+    TPESearchCV(Ridge(), {"alpha": Real(0.1, 10)}, n_iter=4, cv=3, racing=True, batch_size=2, random_state=0)
+)
 
 
 @parametrize_with_checks([instance(cls) for cls in ESTIMATORS.values()])

@@ -2,8 +2,8 @@
 What did a search find, and why?
 ================================
 
-The best candidate is one line of an answer. How the score depends on the parameters, which of them matter, and
-where the search knows little is the rest.
+The best candidate is one line of an answer. How the score depends on the parameters, which of them matter,
+and where the search knows little is the rest.
 """
 
 # %%
@@ -27,7 +27,8 @@ search = BayesSearchCV(SVC(), space, n_iter=25, racing=True, random_state=0).fit
 print(search.best_params_, f"{search.best_score_:.4f}")
 
 # %%
-# The history, with the candidates that a race stopped, and the same candidates as lines over their parameters.
+# The history, with the candidates that a race stopped, and the same candidates as lines over their
+# parameters.
 
 fig, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
 SearchDisplay.from_estimator(search, ax=axes[0])
@@ -41,15 +42,15 @@ SearchDisplay.from_estimator(search, kind="importance")
 plt.show()
 
 # %%
-# A Gaussian process of the score along one parameter, the others being those of the best candidate, with the
-# improvement that it expects of another candidate there.
+# A Gaussian process of the score along one parameter, the others being those of the best candidate, with
+# the improvement that it expects of another candidate there.
 
 SearchDisplay.from_estimator(search, kind="slice", params=["gamma"])
 plt.show()
 
 # %%
-# Over two parameters, the mean shows the ridge along which larger ``C`` makes up for smaller ``gamma``, and the
-# standard deviation where no candidate was.
+# Over two parameters, the mean shows the ridge along which larger ``C`` makes up for smaller ``gamma``, and
+# the standard deviation where no candidate was.
 
 SearchDisplay.from_estimator(search, kind="slice", params=["C", "gamma"])
 plt.show()

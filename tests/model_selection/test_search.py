@@ -134,7 +134,8 @@ def test_several_metrics_and_a_callable_refit():
 
     chosen = TPESearchCV(SVC(), SPACE, n_iter=8, refit=smallest_C, random_state=0).fit(X, Y)
     assert chosen.best_index_ == smallest_C(chosen.cv_results_)
-    assert chosen.best_estimator_.C == min(chosen.cv_results_["param_C"])
+    least = min(chosen.cv_results_["param_C"])
+    assert chosen.best_estimator_.C == least
     assert not hasattr(chosen, "best_score_")
 
     none = TPESearchCV(SVC(), SPACE, n_iter=3, scoring=["accuracy", "f1"], refit=False).fit(X, Y)
@@ -179,7 +180,7 @@ def test_a_failed_candidate_does_not_end_the_search(cls):
         search.fit(X, Y)
     failed = np.array([params["C"] > 10 for params in search.cv_results_["params"]])
     assert 0 < failed.sum() < 14
-    assert "C is too high" in str([w for w in caught if w.category is FitFailedWarning][0].message)
+    assert "C is too high" in str(next(w for w in caught if w.category is FitFailedWarning).message)
     np.testing.assert_array_equal(np.isnan(search.cv_results_["mean_test_score"]), failed)
     assert (
         search.cv_results_["rank_test_score"][failed].min()
@@ -207,9 +208,10 @@ def test_no_candidate_with_a_score_is_an_error_and_never_a_refit_of_the_defaults
     def broken(estimator, X, y):
         raise RuntimeError("no score")
 
-    with pytest.raises(ValueError, match="none of the 3 candidates has a score"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        TPESearchCV(SVC(), SPACE, n_iter=3, scoring=broken).fit(X, Y)
+    search = TPESearchCV(SVC(), SPACE, n_iter=3, scoring=broken)
+    warnings.simplefilter("ignore")  # pytest takes it back
+    with pytest.raises(ValueError, match="none of the 3 candidates has a score"):
+        search.fit(X, Y)
 
 
 def test_parameters_that_cannot_be_set_are_a_failed_candidate():

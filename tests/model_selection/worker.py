@@ -1,4 +1,4 @@
-"""One process of a search over a storage: ``python worker.py STORAGE N_ITER SECONDS_A_FIT``; prints its results."""
+"""One process of a search over a storage: ``python worker.py STORAGE N_ITER SECONDS_A_FIT``; prints rows."""
 
 import json
 import sys

@@ -19,7 +19,7 @@ from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.history import Observations, read_observations, union_space
 from sklearn_dl.model_selection.posterior import Posterior
 from sklearn_dl.model_selection.proposal import propose
-from sklearn_dl.model_selection.surrogate import Priors, Surrogate
+from sklearn_dl.model_selection.surrogate import fit_surrogate
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 _N_GOOD = 3  # best rows whose neighbourhoods are searched
@@ -29,9 +29,9 @@ _STARTUP, _SUGGESTION, _INDEPENDENT = range(3)  # streams of random numbers
 class GPSampler(BaseSampler):
     """Bayesian optimization with a Gaussian process, for any study of optuna with one objective.
 
-    The surrogate lives on the unit cube. Its covariance is a Matern 5/2 with a length scale for each
-    parameter; the targets (and on request the inputs) are warped by functions whose parameters are fitted
-    together with the length scales and the variance of the noise, under priors. Floats and integers enter by
+    The surrogate lives on the unit cube. It is the more probable of two: one with a Matern 5/2 covariance and
+    targets warped by a function that is fitted too, and a smooth one with a Gaussian covariance. Either has a
+    length scale for each parameter and a variance of the noise, under priors. Floats and integers enter by
     their logarithm where their distribution says so, choices as columns of 0 and 1. The acquisition function
     is maximised over values that parameters can take: by climbs along floats, and by moves between integers
     or choices.
@@ -62,8 +62,6 @@ class GPSampler(BaseSampler):
         Candidates from which it is climbed.
     n_fantasies : int, default=8
         Draws of the targets of running trials, a power of 2.
-    priors : Priors, default=None
-        Of the hyper-parameters.
     independent_sampler : optuna.samplers.BaseSampler, default=None
         For parameters that are not known before the trial asks for them. None draws uniformly.
     seed : int, default=None
@@ -106,7 +104,6 @@ class GPSampler(BaseSampler):
         n_candidates: int = 512,
         n_starts: int = 8,
         n_fantasies: int = 8,
-        priors: Priors | None = None,
         independent_sampler: BaseSampler | None = None,
         seed: int | None = None,
     ) -> None:
@@ -121,7 +118,6 @@ class GPSampler(BaseSampler):
         self.n_candidates = self._whole("n_candidates", n_candidates, power_of_2=True)
         self.n_starts = self._whole("n_starts", n_starts)
         self.n_fantasies = self._whole("n_fantasies", n_fantasies, power_of_2=True)
-        self.priors = priors or Priors()
         self.independent_sampler = independent_sampler
         self.seed = seed
         self._entropy: int | None = seed
@@ -312,15 +308,10 @@ class GPSampler(BaseSampler):
         encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
         rows = np.stack([encoding.encode(params) for params in seen.params])
         running = np.array([encoding.encode(params) for params in seen.running]).reshape(-1, rows.shape[1])
-        surrogate = Surrogate(
-            rows,
-            seen.values,
-            encoding,
-            warp_inputs=self.warp_inputs,
-            warp_targets=self.warp_targets,
-            priors=self.priors,
+        surrogate, theta = fit_surrogate(
+            rows, seen.values, encoding, warp_inputs=self.warp_inputs, warp_targets=self.warp_targets
         )
-        posterior = Posterior(surrogate, surrogate.fit())
+        posterior = Posterior(surrogate, theta)
         acquisition = ACQUISITIONS[self.acquisition]
         if acquisition.noisy:
             posterior = posterior.denoise(self.n_fantasies, rng)

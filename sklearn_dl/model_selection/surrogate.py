@@ -56,6 +56,14 @@ class Priors:
     target_warp: tuple[float, float] = (0.0, 2.0)
 
 
+#: For functions with fine structure, and for ones that are smooth but for noise. The latter are Hvarfner's
+#: with the mode in the length scale, not in its logarithm: hence the variance, 3, less.
+ROUGH = Priors()
+SMOOTH = Priors(
+    variance=(0.0, 0.1), scale=(math.sqrt(2) - 3, math.sqrt(3)), shared_scale=0.0, noise=(-5.0, 1.0)
+)
+
+
 class _Slots:
     """Places of the hyper-parameters in theta, with their priors and bounds."""
 
@@ -94,7 +102,7 @@ class StandardTargets(NamedTuple):
 class Surrogate:
     """Posterior density of the hyper-parameters theta of a Gaussian process, and the process it describes.
 
-    The covariance is a Matern 5/2 with a length scale for each parameter, where the columns of a choice share
+    The covariance is Matern's with a length scale for each parameter, where the columns of a choice share
     theirs, so that two choices are as far apart as any other two. The constant mean is a normal value of unit
     variance.
 
@@ -108,6 +116,8 @@ class Surrogate:
         What the columns mean.
     warp_inputs, warp_targets : bool
         Whether numeric parameters, and targets, are warped, by parameters fitted with the others.
+    nu : float
+        Smoothness of the covariance: 2.5, or infinite for the Gaussian one.
     priors : Priors
         Of the hyper-parameters.
     """
@@ -120,7 +130,8 @@ class Surrogate:
         *,
         warp_inputs: bool,
         warp_targets: bool,
-        priors: Priors = Priors(),
+        nu: float = 2.5,
+        priors: Priors = ROUGH,
     ) -> None:
         self.rows, self.targets = rows, targets
         low, high = float(targets.min()), float(targets.max())
@@ -131,18 +142,18 @@ class Surrogate:
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
         # theta holds a length scale for each parameter, the kernel one for each column
         self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [self.slots.noise.start]])
-        kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=2.5) + WhiteKernel()
+        kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=nu) + WhiteKernel()
         covariance = compile_covariance(kernel)
         if not isinstance(covariance, CompiledCovariance):
             raise TypeError(f"{kernel} has no compiled covariance.")
         self.covariance = covariance
         self._likelihood = MarginalLikelihood(self.covariance, rows, targets[:, None], _LEAST_NOISE)
 
-    def fit(self) -> np.ndarray:
-        """Most probable hyper-parameters that L-BFGS-B finds from the mean of their priors."""
+    def fit(self) -> tuple[np.ndarray, float]:
+        """Most probable hyper-parameters found from the mean of their priors, and the objective there."""
         start, bounds = self.slots.prior_mean, self.slots.bounds
         found = optimize.minimize(self, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISION)
-        return found.x
+        return found.x, float(found.fun)
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the logarithm of the posterior density up to a constant, and its gradient."""
@@ -216,6 +227,23 @@ class Surrogate:
         if factor is None:
             raise np.linalg.LinAlgError("The covariance of the surrogate cannot be factored.")
         return np.array(factor.L, order="F")
+
+
+def fit_surrogate(
+    rows: np.ndarray, targets: np.ndarray, encoding: SpaceEncoding, *, warp_inputs: bool, warp_targets: bool
+) -> tuple[Surrogate, np.ndarray]:
+    """The more probable of a rough surrogate and a smooth one, and its hyper-parameters.
+
+    The rough one has a Matern 5/2 covariance and warped targets. The smooth one has a Gaussian covariance,
+    targets as they are, and more noise: it sees the bowl in a function with ripples. Compared are likelihoods
+    times priors of the hyper-parameters, the latter relative to their modes.
+    """
+    rough = Surrogate(rows, targets, encoding, warp_inputs=warp_inputs, warp_targets=warp_targets)
+    smooth = Surrogate(
+        rows, targets, encoding, warp_inputs=warp_inputs, warp_targets=False, nu=math.inf, priors=SMOOTH
+    )
+    (rough_theta, rough_value), (smooth_theta, smooth_value) = rough.fit(), smooth.fit()
+    return (rough, rough_theta) if rough_value <= smooth_value else (smooth, smooth_theta)
 
 
 def solve_with_mean(L: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from sklearn_dl.gaussian_process import GaussianProcessRegressor
 from sklearn_dl.model_selection.acquisition import ACQUISITIONS, Objective
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.posterior import Posterior
-from sklearn_dl.model_selection.surrogate import Priors, Surrogate
+from sklearn_dl.model_selection.surrogate import SMOOTH, Priors, Surrogate, fit_surrogate
 from sklearn_dl.model_selection.warping import kumaraswamy, log_offset
 
 SPACE = {
@@ -199,3 +199,24 @@ def test_gradient_of_the_acquisition_is_that_of_differences(name, worlds):
     for row, gradient in zip(rows, gradients, strict=True):
         differences = approx_fprime(row, lambda at: objective.value(at[None])[0], 1e-7)
         assert gradient == pytest.approx(differences, rel=1e-3, abs=1e-4 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_the_surrogate_that_the_targets_are_likelier_under_is_taken(smooth):
+    encoding = SpaceEncoding({f"x{number}": FloatDistribution(0, 1) for number in range(8)})
+    rows = np.random.default_rng(0).random((40, 8))
+    bowl = ((rows - 0.45) ** 2).sum(axis=1)
+    ripples = 0.05 * np.sin(40 * rows).sum(axis=1)
+    targets = bowl + ripples if smooth else 10 ** (6 * bowl**0.5)
+    chosen, theta = fit_surrogate(rows, targets, encoding, warp_inputs=False, warp_targets=True)
+    warped = len(theta[chosen.slots.targets]) > 0
+    assert warped == (not smooth)
+    other = Surrogate(
+        rows,
+        targets,
+        encoding,
+        warp_inputs=False,
+        warp_targets=not warped,
+        **({"nu": np.inf, "priors": SMOOTH} if warped else {}),
+    )
+    assert chosen(theta)[0] < other.fit()[1]

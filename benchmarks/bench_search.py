@@ -82,11 +82,11 @@ def measure(method, names, n_seeds):
 
 def mean_ranks(results, names):
     """Mean over the problems of the rank by median regret; a method that lacks a problem ranks last there."""
-    methods = [method for method in results if method != "random" or len(results) > 1]
-    table = np.array(
-        [[np.median(results[m][n]["regrets"]) if n in results[m] else np.inf for n in names] for m in methods]
-    )
-    return dict(zip(methods, rankdata(table, axis=0).mean(axis=1), strict=True))
+    table = [
+        [np.median(found[name]["regrets"]) if name in found else np.inf for name in names]
+        for found in results.values()
+    ]
+    return dict(zip(results, rankdata(np.array(table), axis=0).mean(axis=1), strict=True))
 
 
 def report(title, results, names):

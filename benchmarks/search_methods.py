@@ -159,10 +159,8 @@ def botorch(problem, objective, initial, n_evaluations, seed):
         for _ in range(n_evaluations - len(initial)):
             model = SingleTaskGP(X, y)
             fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-            best = model.outcome_transform(y)[0].max()
-            point, _ = optimize_acqf(
-                LogExpectedImprovement(model, best), bounds, q=1, num_restarts=10, raw_samples=512
-            )
+            worth = LogExpectedImprovement(model, best_f=y.max())
+            point, _ = optimize_acqf(worth, bounds, q=1, num_restarts=10, raw_samples=512)
             params = dict(zip(names, (low + width * point[0].numpy()).tolist(), strict=True))
             X, y = torch.cat([X, point]), torch.cat([y, torch.tensor([[-objective(params)]], dtype=dtype)])
 

@@ -135,7 +135,7 @@ def test_several_metrics_and_a_callable_refit():
     chosen = TPESearchCV(SVC(), SPACE, n_iter=8, refit=smallest_C, random_state=0).fit(X, Y)
     assert chosen.best_index_ == smallest_C(chosen.cv_results_)
     least = min(chosen.cv_results_["param_C"])
-    assert chosen.best_estimator_.C == least
+    np.testing.assert_equal(chosen.best_estimator_.C, least)
     assert not hasattr(chosen, "best_score_")
 
     none = TPESearchCV(SVC(), SPACE, n_iter=3, scoring=["accuracy", "f1"], refit=False).fit(X, Y)

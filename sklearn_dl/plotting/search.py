@@ -123,12 +123,16 @@ class SearchDisplay:
     def plot(
         self, kind: str = "history", *, params: Sequence[str] | None = None, ax: Any = None
     ) -> "SearchDisplay":
-        """Draw.
+        """Draw what the display holds.
 
         Parameters
         ----------
-        kind, params, ax
-            As in :meth:`from_estimator`.
+        kind : {"history", "parallel", "importance", "slice"}, default="history"
+            What to draw, as in :meth:`from_estimator`.
+        params : sequence of str, default=None
+            Parameters to draw. None takes all, for a slice the first.
+        ax : matplotlib Axes or sequence of them, default=None
+            Where to draw; None makes a figure.
 
         Returns
         -------

@@ -156,7 +156,7 @@ def test_a_function_of_the_trial_is_a_space():
 @pytest.mark.parametrize(
     ("space", "error", "words"),
     [
-        ({"gama": [1]}, ValueError, r"'gama', which SVC does not have. Did you mean 'gamma'\? It has C, break"),
+        ({"gama": [1]}, ValueError, r"'gama', which SVC does not have. Did you mean 'gamma'\? It has C"),
         ({"C": (1, 10)}, ValueError, r"of 'C': the tuple \(1, 10\) could be a range or choices"),
         ({"C": []}, ValueError, "^Search: search_space of 'C': the list of choices is empty"),
         ({"C": {1, 2}}, ValueError, "^Search: search_space of 'C': {1, 2} is neither"),

@@ -13,6 +13,7 @@ __version__ = "0.1.0.dev0"
 _FAMILIES = (
     "gaussian_process",
     "linear_model",
+    "model_selection",
     "neighbors",
     "neural_network",
     "nn",

@@ -4,9 +4,12 @@ import inspect
 from unittest import SkipTest
 
 import pytest
+from instances import instance
 from sklearn.base import BaseEstimator
 
 import sklearn_dl
+from sklearn_dl.linear_model import Ridge
+from sklearn_dl.model_selection import Real, TPESearchCV
 from sklearn_dl.neural_network import MLPClassifier, MLPRegressor
 from sklearn_dl.testing import all_estimators, estimator_checks, parametrize_with_checks
 
@@ -40,9 +43,12 @@ VARIANTS = [
     )
     for cls in (MLPClassifier, MLPRegressor)
 ]
+VARIANTS.append(
+    TPESearchCV(Ridge(), {"alpha": Real(0.1, 10)}, n_iter=4, cv=3, racing=True, batch_size=2, random_state=0)
+)
 
 
-@parametrize_with_checks([cls() for cls in ESTIMATORS.values()])
+@parametrize_with_checks([instance(cls) for cls in ESTIMATORS.values()])
 def test_every_estimator_keeps_every_promise(estimator, check):
     check(estimator)
 

@@ -8,6 +8,7 @@ import re
 from functools import partial
 
 import pytest
+from instances import instance
 
 import sklearn_dl
 from sklearn_dl._base.params import Estimator
@@ -157,7 +158,7 @@ def test_documented_attributes_are_those_that_fit_leaves(thing):
     documented = entries(sections(thing)["Attributes"])
     assert [name for name, (kind, text) in documented.items() if not kind or not text] == []
     frame = pytest.importorskip("pandas").DataFrame
-    estimator = thing()
+    estimator = instance(thing)
     data = example(partial(make_table, estimator))
     data["X"] = frame(data["X"], columns=list("abcde"))
     model = fitted(estimator, data)

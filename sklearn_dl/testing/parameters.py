@@ -46,6 +46,6 @@ def _bad_values(estimator: Estimator) -> dict[str, list[Any]]:
         if field.hint is Any:
             continue
         bad[name] = [object()]
-        if type(field.default) in (int, float):
+        if type(field.default) in (int, float) and field.default == field.default:  # NaN may be a value
             bad[name] += ["not a number", float("nan"), float("-inf")]
     return bad

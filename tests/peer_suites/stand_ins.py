@@ -11,27 +11,29 @@ import types
 from pathlib import Path
 
 import pytest
+import searches
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("gaussian_process", "linear_model", "neighbors", "svm", "tree")
+FAMILIES = ("gaussian_process", "linear_model", "model_selection", "neighbors", "svm", "tree")
 
 OURS = {
     name: getattr(package, name)
     for package in (importlib.import_module(f"sklearn_dl.{family}") for family in FAMILIES)
     for name in package.__all__
-}
+} | searches.STAND_INS
 
 
 def pytest_addoption(parser):
     parser.addoption("--outcomes", type=Path, help="JSON file for the outcome of every test")
+    parser.addoption("--families", default=",".join(FAMILIES), help="whose classes are put in their places")
     parser.addoption("--peer", action="store_true", help="leave scikit-learn's classes in their places")
 
 
 def pytest_configure(config):
     config.pluginmanager.register(Outcomes(config.getoption("--outcomes")))
     if not config.getoption("--peer"):
-        for family in FAMILIES:
+        for family in config.getoption("--families").split(","):
             peer = importlib.import_module(f"sklearn.{family}")
             for name in OURS.keys() & vars(peer).keys():
                 setattr(peer, name, OURS[name])

@@ -34,6 +34,7 @@ SUITES = {
     "linear_model.test_sag": 20,
     "linear_model.test_sgd": 200,
     "linear_model.test_sparse_coordinate_descent": 90,
+    "model_selection.test_search": 100,
     "neighbors.test_neighbors": 600,
     "neighbors.test_neighbors_pipeline": 1,
     "svm.test_bounds": 10,
@@ -51,6 +52,10 @@ LONG = (
     "linear_model/tests/test_logistic.py::test_LogisticRegressionCV_GridSearchCV_elastic_net",
     "linear_model/tests/test_logistic.py::test_l1_ratio_None_deprecated",
     "linear_model/tests/test_logistic.py::test_scores_attribute_layout_elasticnet",
+    "model_selection/tests/test_search.py::test_cv_results_dtype_issue_29074",
+    "model_selection/tests/test_search.py::test_n_features_in",
+    "model_selection/tests/test_search.py::test_search_cv_sample_weight_equivalence",
+    "model_selection/tests/test_search.py::test_search_with_2d_array",
     "linear_model/tests/test_sgd.py::test_SGDClassifier_fit_for_all_backends",
     "linear_model/tests/test_sgd.py::test_multi_core_gridsearch_and_early_stopping",
 )
@@ -86,6 +91,9 @@ def run(suites, *arguments):
             sys.executable, "-m", "pytest", "-q", "-p", "stand_ins", "-p", "no:cacheprovider", *arguments,
             "-c", os.devnull, f"--rootdir={PEER}", f"--outcomes={outcomes}", *map(str, files),
         ]  # fmt: skip
+        if all(name.startswith("model_selection.") for name in suites):
+            # With scikit-learn's own estimators, so that what differs is the search's doing.
+            command.append("--families=model_selection")
         path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         finished = subprocess.run(

@@ -14,7 +14,9 @@ only_for_the_version_of_the_table = pytest.mark.skipif(
 
 
 @only_for_the_version_of_the_table
-@pytest.mark.parametrize("family", ["gaussian_process", "linear_model", "neighbors", "svm", "tree"])
+@pytest.mark.parametrize(
+    "family", ["gaussian_process", "linear_model", "model_selection", "neighbors", "svm", "tree"]
+)
 def test_scikit_learns_tests_pass_but_for_the_listed_differences(family):
     modules = [suite for suite in suites.SUITES if suite.startswith(f"{family}.")]
     outcomes = suites.run(modules, *(f"--deselect={name}" for name in suites.LONG))

@@ -1,0 +1,172 @@
+"""The study of a search, and asking and telling by hand."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from sklearn_dl.model_selection.records import study_of, to_records
+from sklearn_dl.model_selection.seeding import seed_of
+from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, open_study
+from sklearn_dl.model_selection.space import search_space
+from sklearn_dl.model_selection.storage import Worker, open_storage, quiet_engine
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A candidate that was asked for.
+
+    Attributes
+    ----------
+    params : dict
+        Parameters, as ``set_params`` of the estimator takes them.
+    trial : optuna.Trial
+        The trial behind it, for intermediate reports.
+    """
+
+    params: dict[str, Any]
+    trial: optuna.Trial
+
+
+class AskAndTell:
+    """Search whose candidates may also be evaluated by the caller."""
+
+    #: What belongs to this process and is in no file of a search.
+    _transient = ("_asking", "_study")
+
+    def __getstate__(self: Any) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {name: value for name, value in state.items() if name not in self._transient}
+
+    @property
+    def study_(self: Any) -> optuna.Study:
+        """The trials as a study in memory, for plots and analyses of optuna."""
+        if "_asking" in vars(self):
+            return self._asking.study
+        if "_records" not in vars(self):
+            raise NotFittedError(
+                f"{type(self).__name__} has no study yet. Call fit with data, or ask, before reading study_."
+            )
+        if "_study" not in vars(self):
+            self._study = study_of(self._records, self.study_name or "search")
+        return self._study
+
+    def _forget(self: Any) -> None:
+        for name in self._transient:
+            vars(self).pop(name, None)
+
+    def ask(self: Any) -> Asked:
+        """Next candidate, for an evaluation of your own, which :meth:`tell` ends.
+
+        The first call opens the study. Give the search a ``storage``, and ``fit`` goes on from what was told.
+
+        Returns
+        -------
+        candidate : Asked
+            With ``params`` for the estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``n_iter`` candidates have been asked for.
+        """
+        if "_asking" not in vars(self):
+            self._check_params()
+            self._asking, self._space = self._open_study()
+        trial = self._asking.claim()
+        if trial is None:
+            raise ValueError(
+                f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, the whole "
+                "budget. Raise n_iter."
+            )
+        return Asked(self._space.params(trial), trial)
+
+    def tell(self: Any, candidate: Asked, scores: float | Sequence[float]) -> Any:
+        """Say how a candidate did; sets ``best_params_`` and ``best_score_``.
+
+        Parameters
+        ----------
+        candidate : Asked
+            From :meth:`ask`.
+        scores : float or sequence of float
+            Score, or one for each fold; greater is better. NaN means that it failed.
+
+        Returns
+        -------
+        self : estimator
+            The search.
+        """
+        folds = [float(score) for score in np.atleast_1d(np.asarray(scores, dtype=float))]
+        times = [0.0] * len(folds)
+        self._asking.finish(candidate.trial, Outcome(folds, [], times, times, value=float(np.mean(folds))))
+        known = [trial for trial in self._asking.finished() if trial.value is not None]
+        if known:
+            best = max(known, key=lambda trial: trial.value or 0.0)
+            self.best_score_, self.best_params_ = best.value, self._space.params(best)
+        self._records = to_records(self._asking.study)
+        return self
+
+    def _open_study(self: Any) -> tuple[SharedStudy, Any]:
+        """Study with what it is to try first and what it knows from earlier; and the search space."""
+        owner = type(self).__name__
+        space = search_space(self.search_space, self.estimator, owner)
+        first = _first_candidates(self, space)
+        seed = seed_of(self.random_state)
+        sampler = self._default_sampler(seed) if self.sampler is None else copy.deepcopy(self.sampler)
+        reseeds = self.sampler is None or self.random_state is not None
+        pruner = copy.deepcopy(self.pruner) or optuna.pruners.NopPruner()
+        name = self.study_name or (None if self.storage is None else "search")
+        study = open_study(open_storage(self.storage, owner), name, sampler, pruner, owner)
+        with quiet_engine():
+            if not study.get_trials(deepcopy=False):
+                study.add_trials(_earlier(self.earlier_trials, owner))
+            _enqueue(study, first)
+        worker = Worker(study._storage, study._study_id)
+        return SharedStudy(study, self.n_iter, worker, seed if reseeds else None), space
+
+
+def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
+    if search.enqueue is None:
+        return []
+    if search.enqueue == "default":
+        values = clone(search.estimator).get_params()
+        return [space.encode({name: values[name] for name in space.names if name in values})]
+    for params in search.enqueue:
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"{type(search).__name__}: enqueue must hold dicts of parameters; got {params!r}."
+            )
+    return [space.encode(params) for params in search.enqueue]
+
+
+def _enqueue(study: optuna.Study, first: list[dict[str, Any]]) -> None:
+    """Enqueue what the study does not have already, because it is resumed or shared."""
+    had = [trial.system_attrs.get("fixed_params") for trial in study.get_trials(deepcopy=False)]
+    for params in first:
+        if params in had:
+            had.remove(params)
+        else:
+            study.enqueue_trial(params)
+
+
+def _earlier(source: Any, owner: str) -> list[optuna.trial.FrozenTrial]:
+    """Completed trials of a search, a study or a list, freed of what marks them as rows of their search."""
+    if source is None:
+        return []
+    study = getattr(source, "study_", source)
+    trials = study.get_trials(deepcopy=True) if hasattr(study, "get_trials") else copy.deepcopy(list(study))
+    for trial in trials:
+        if not isinstance(trial, optuna.trial.FrozenTrial):
+            raise TypeError(
+                f"{owner}: earlier_trials must be a fitted search, a study of optuna or a list of trials; "
+                f"got {type(trial).__name__} in it."
+            )
+    known = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    for trial in known:
+        trial.user_attrs = {name: value for name, value in trial.user_attrs.items() if name != OUTCOME}
+    return known

@@ -1,0 +1,145 @@
+"""Where the acquisition function is largest: candidates, climbs of the best, and moves between choices."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.stats import qmc
+
+from sklearn_dl.model_selection.acquisition import Objective
+from sklearn_dl.model_selection.box_search import maximize_rows
+from sklearn_dl.model_selection.encoding import ChoiceColumns, SpaceEncoding
+
+_NEIGHBOURHOODS = (0.2, 0.05, 0.01)  # standard deviations around good rows, in sides of the cube
+_N_NEAR = 64  # candidates in each
+_N_MOVES = 16  # values of a discrete parameter that are tried at a time, at most
+_SAME, _TOO_NEAR = 1e-9, 1e-3  # of a row that was observed, and of one that runs, in sides of the cube
+_ROUNDS = 4  # of moves and climbs
+
+
+def propose(
+    objective: Objective,
+    encoding: SpaceEncoding,
+    good: np.ndarray,
+    observed: np.ndarray,
+    running: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    n_candidates: int,
+    n_starts: int,
+) -> np.ndarray:
+    """Row of the unit cube where the acquisition function is largest, as far as was searched.
+
+    Parameters
+    ----------
+    objective : Objective
+        The acquisition function.
+    encoding : SpaceEncoding
+        What the columns mean.
+    good : ndarray of shape (n_good, n_columns)
+        Observed rows whose neighbourhoods are looked at too, the best first.
+    observed, running : ndarray of shape (n_rows, n_columns)
+        Rows that are not proposed again, while there are others; nor is what lies very near a running one.
+    rng : Generator
+        Source of the candidates.
+    n_candidates : int
+        Rows spread over the cube by a Sobol sequence.
+    n_starts : int
+        Candidates from which the search climbs.
+    """
+    spread = qmc.Sobol(encoding.n_columns, seed=rng).random(n_candidates)
+    candidates = encoding.snap(np.concatenate([spread, _near(good, encoding, rng)]))
+    found = objective.value(candidates)
+    starts = np.concatenate([candidates[_choose(found, n_starts, rng)], good[:1]])
+    rows, values = _climb(objective, encoding, starts)
+    if not encoding.continuous.all():
+        rows, values = _improve(objective, encoding, rows, values)
+    ordered = np.concatenate([rows[np.argsort(-values)], candidates[np.argsort(-found)]])
+    return _first_new(ordered, observed, running)
+
+
+def _near(good: np.ndarray, encoding: SpaceEncoding, rng: np.random.Generator) -> np.ndarray:
+    """Rows that differ from good ones in about half of their parameters, by little."""
+    n_parameters = len(encoding.parts)
+    parts = []
+    for deviation in _NEIGHBOURHOODS:
+        rows = good[rng.integers(len(good), size=_N_NEAR)]
+        changed = rng.random((_N_NEAR, n_parameters)) < max(0.5, 2 / n_parameters)
+        step = deviation * rng.standard_normal(rows.shape) * changed[:, encoding.parameter_of_column]
+        parts.append(np.clip(rows + step, 0, 1))
+    near = np.concatenate(parts)
+    for name, part in encoding.parts.items():
+        if isinstance(part, ChoiceColumns):
+            flipped = rng.random(len(near)) < 0.2
+            near[flipped, encoding.places[name]] = np.eye(part.width)[
+                rng.integers(part.width, size=flipped.sum())
+            ]
+    return near
+
+
+def _choose(values: np.ndarray, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """The best half, and others drawn by their values, so that one peak does not get all the starts."""
+    order = np.argsort(-values)
+    best, others = order[: n_starts // 2], order[n_starts // 2 :]
+    scaled = (values[others] - values[others].max()) / (values.std() or 1.0)
+    share = np.exp(scaled)
+    n_drawn = min(n_starts - len(best), len(others))
+    return np.concatenate([best, rng.choice(others, n_drawn, replace=False, p=share / share.sum())])
+
+
+def _climb(objective: Objective, encoding: SpaceEncoding, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    free = encoding.continuous & ~encoding.absent(rows)
+    return maximize_rows(objective.value_and_gradient, rows, free)
+
+
+def _improve(
+    objective: Objective, encoding: SpaceEncoding, rows: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Other values of one discrete parameter at a time, then climbs along the others, while it helps."""
+    best = np.argsort(-values)[:4]
+    rows, values = rows[best], values[best]
+    for _ in range(_ROUNDS):
+        before = values
+        for name in encoding.parts:
+            rows, values = _move(objective.value, encoding, name, rows, values)
+        if (values <= before + 1e-9).all():
+            break
+        rows, values = _climb(objective, encoding, rows)
+    return rows, values
+
+
+def _move(
+    value: Callable[[np.ndarray], np.ndarray],
+    encoding: SpaceEncoding,
+    name: str,
+    rows: np.ndarray,
+    values: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give each row the best value of one discrete parameter, of those tried."""
+    part, place = encoding.parts[name], encoding.places[name]
+    if encoding.continuous[place.start]:
+        return rows, values
+    tried, owner = [rows], [np.arange(len(rows))]
+    for number, row in enumerate(rows):
+        if isinstance(part, ChoiceColumns):
+            options = np.eye(part.width)
+        else:
+            options = part.moves(row[place.start], _N_MOVES)[:, None]
+        moved = np.repeat(row[None], len(options), axis=0)
+        moved[:, place] = options
+        tried.append(moved)
+        owner.append(np.full(len(moved), number))
+    # A choice brings parameters to life, which then start in the middle, and takes others away.
+    candidates, owners = encoding.snap(np.concatenate(tried)), np.concatenate(owner)
+    found = np.concatenate([values, value(candidates[len(rows) :])])
+    chosen = np.array([np.flatnonzero(owners == n)[np.argmax(found[owners == n])] for n in range(len(rows))])
+    return candidates[chosen], found[chosen]
+
+
+def _first_new(rows: np.ndarray, observed: np.ndarray, running: np.ndarray) -> np.ndarray:
+    """First row that was not run yet, or the first of all if each was."""
+    known = np.concatenate([observed, running])
+    near = np.repeat([_SAME, _TOO_NEAR], [len(observed), len(running)])
+    for row in rows:
+        if (np.abs(known - row).max(axis=1) > near).all():
+            return row
+    return rows[0]

@@ -1,0 +1,260 @@
+"""One search and one budget for all processes that share a study."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from sklearn_dl.model_selection.seeding import reseed
+from sklearn_dl.model_selection.storage import OWNER, SIGN_OF_LIFE, Worker, is_shared, quiet_engine
+
+#: Attribute of a trial with all that its cross-validation gave, and of a study with what it was evaluated on.
+OUTCOME = "sklearn_dl:cross_validation"
+FOLDS = "sklearn_dl:folds"
+
+
+@dataclass
+class Outcome:
+    """What the cross-validation of a candidate gave, fold by fold, in the order of the splits.
+
+    Attributes
+    ----------
+    test_scores, train_scores : list of float or of dict of str to float
+        A score, or one for each metric. `train_scores` is empty if they are not asked for.
+    fit_time, score_time : list of float
+        Seconds.
+    errors : dict of str to str
+        Traceback of each fold whose fit failed, by its number.
+    stopped : str
+        Why folds are missing: "racing", "pruned" or nothing.
+    value : float
+        What the study is told: the mean of the objective, or for a stopped candidate what is expected of it.
+    """
+
+    test_scores: list[Any] = field(default_factory=list)
+    train_scores: list[Any] = field(default_factory=list)
+    fit_time: list[float] = field(default_factory=list)
+    score_time: list[float] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    value: float = float("nan")
+
+    def add(self, fold: Mapping[str, Any]) -> None:
+        """Append the result of the next fold."""
+        if fold["fit_error"] is not None:
+            self.errors[str(len(self.test_scores))] = fold["fit_error"]
+        self.test_scores.append(_storable(fold["test_scores"]))
+        if "train_scores" in fold:
+            self.train_scores.append(_storable(fold["train_scores"]))
+        self.fit_time.append(fold["fit_time"])
+        self.score_time.append(fold["score_time"])
+
+    def cut(self, n_folds: int, why: str) -> None:
+        """Keep the first folds, and say why the others are missing."""
+        for name in ("test_scores", "train_scores", "fit_time", "score_time"):
+            del getattr(self, name)[n_folds:]
+        self.errors = {fold: error for fold, error in self.errors.items() if int(fold) < n_folds}
+        self.stopped = why
+
+    def objective(self, metric: str | None) -> np.ndarray:
+        """Score of each fold in the metric that is searched for."""
+        return np.array([scalar(score, metric) for score in self.test_scores], dtype=float)
+
+
+def scalar(score: Any, metric: str | None) -> float:
+    """One number of a fold's scores: that of the metric, of the first where none is named."""
+    if not isinstance(score, Mapping):
+        return score
+    return score[metric] if metric in score else next(iter(score.values()))
+
+
+def _storable(score: Any) -> Any:
+    """Plain floats, which every storage takes."""
+    if isinstance(score, Mapping):
+        return {name: float(value) for name, value in score.items()}
+    return float(score)
+
+
+class SharedStudy:
+    """Claims candidates, tells their outcomes, and clears up after processes that died.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        Holds the trials.
+    n_iter : int
+        Candidates of all processes together.
+    worker : Worker
+        This process.
+    seed : int or None
+        Makes the random numbers of the sampler, anew for each trial, so that they depend neither on which
+        process runs it nor on how often the search was resumed. None leaves the sampler to itself.
+    """
+
+    def __init__(self, study: optuna.Study, n_iter: int, worker: Worker, seed: int | None) -> None:
+        self.study, self.n_iter, self.worker, self.seed = study, n_iter, worker, seed
+        self.storage, self.study_id = study._storage, study._study_id
+        self.mine: dict[int, optuna.Trial] = {}
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, those of dead processes cleared up."""
+        trials = self._read()
+        if not is_shared(self.storage):
+            return trials
+        running = [t for t in trials if t.state == TrialState.RUNNING and t.number not in self.mine]
+        if not running:
+            return trials
+        signs = self._signs_of_life()
+        dead = [trial for trial in running if self.worker.is_dead(trial, signs)]
+        for trial in dead:
+            self._bury(trial)
+        return self._read() if dead else trials
+
+    def finished(self) -> list[FrozenTrial]:
+        """Candidates that were evaluated, in the order of their claims."""
+        return [trial for trial in self.trials() if _is_evaluated(trial)]
+
+    def others_at_work(self) -> bool:
+        """Whether another process runs a trial."""
+        return any(t.state == TrialState.RUNNING and t.number not in self.mine for t in self.trials())
+
+    def claim(self) -> optuna.Trial | None:
+        """Next candidate, or None if the budget is spent."""
+        trials = self.trials()
+        if sum(map(_counts, trials)) >= self.n_iter:
+            return None
+        trial_id = self._waiting(trials)
+        if trial_id is None:
+            trial_id = self.storage.create_new_trial(self.study_id, self._signed())
+        if self.seed is not None:
+            number = self.storage.get_trial_number_from_id(trial_id)
+            reseed(self.study.sampler, self.seed, number)
+        self.study._thread_local.cached_all_trials = None  # as Study.ask does
+        trial = optuna.Trial(self.study, trial_id)
+        self.mine[trial.number] = trial
+        if is_shared(self.storage) and not self._within_budget(trial):
+            self.abandon(trial)
+            return None
+        return trial
+
+    def finish(self, trial: optuna.Trial, outcome: Outcome) -> None:
+        """Store the outcome of a candidate."""
+        trial.set_user_attr(OUTCOME, asdict(outcome))
+        self._close(trial, outcome)
+        del self.mine[trial.number]
+
+    def abandon(self, trial: optuna.Trial) -> None:
+        """Give a candidate up that was not evaluated; it does not count."""
+        self.study.tell(trial, state=TrialState.FAIL)
+        del self.mine[trial.number]
+
+    def abandon_all(self) -> None:
+        """Give up what this process runs, because it stops."""
+        for trial in list(self.mine.values()):
+            self.abandon(trial)
+
+    def _close(self, trial: optuna.Trial | int, outcome: Outcome) -> None:
+        if outcome.stopped == "pruned":
+            self.study.tell(trial, state=TrialState.PRUNED)
+        elif np.isfinite(outcome.value):
+            self.study.tell(trial, outcome.value)
+        else:
+            self.study.tell(trial, state=TrialState.FAIL)
+
+    def _bury(self, trial: FrozenTrial) -> None:
+        """End a trial whose process died; if it died between outcome and end, nothing is lost."""
+        try:
+            if OUTCOME in trial.user_attrs:
+                self._close(trial.number, Outcome(**trial.user_attrs[OUTCOME]))
+            else:
+                self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except (RuntimeError, ValueError):
+            pass  # another process was faster
+
+    def _read(self) -> list[FrozenTrial]:
+        return self.storage.get_all_trials(self.study_id, deepcopy=False)
+
+    def _signs_of_life(self) -> dict[str, Any]:
+        attributes = self.storage.get_study_user_attrs(self.study_id)
+        return {name: value for name, value in attributes.items() if name.startswith(SIGN_OF_LIFE)}
+
+    def _signed(self) -> FrozenTrial:
+        """Template of a trial that bears the name of its process from its first moment."""
+        return FrozenTrial(
+            number=-1, trial_id=-1, state=TrialState.RUNNING, value=None, values=None,
+            datetime_start=datetime.now(), datetime_complete=None, params={}, distributions={},
+            user_attrs={OWNER: self.worker.signature()}, system_attrs={}, intermediate_values={},
+        )  # fmt: skip
+
+    def _waiting(self, trials: list[FrozenTrial]) -> int | None:
+        for trial in trials:
+            if trial.state != TrialState.WAITING:
+                continue
+            try:
+                taken = self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+            except RuntimeError:  # another process took and finished it
+                continue
+            if taken:
+                self.storage.set_trial_user_attr(trial._trial_id, OWNER, self.worker.signature())
+                return trial._trial_id
+        return None
+
+    def _within_budget(self, trial: optuna.Trial) -> bool:
+        """Whether fewer than n_iter candidates came before: two processes may have seen the last place."""
+        return sum(_counts(other) and other.number < trial.number for other in self._read()) < self.n_iter
+
+
+def open_study(storage: Any, name: str | None, sampler: Any, pruner: Any, owner: str) -> optuna.Study:
+    """Study of this name in the storage, a new one if there is none."""
+    with quiet_engine():
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            sampler=sampler,
+            pruner=pruner,
+            direction="maximize",
+            load_if_exists=True,
+        )
+    if [direction.name for direction in study.directions] != ["MAXIMIZE"]:
+        raise ValueError(
+            f"{owner}: the study {study.study_name!r} must maximize one objective, the score; it has the "
+            f"directions {[direction.name.lower() for direction in study.directions]}. Take another "
+            "study_name."
+        )
+    return study
+
+
+def check_same_folds(study: optuna.Study, folds: dict[str, Any], owner: str) -> None:
+    """Refuse to go on with a study of other folds: its scores are not comparable."""
+    stored = study.user_attrs.get(FOLDS)
+    if stored is None:
+        study.set_user_attr(FOLDS, folds)
+    elif stored != folds:
+        raise ValueError(
+            f"{owner}: the study {study.study_name!r} was evaluated on other folds or rows "
+            f"({stored['n_splits']} folds of {stored['n_rows']} rows; now {folds['n_splits']} of "
+            f"{folds['n_rows']}), so its scores are not comparable. Take another study_name; if cv shuffles, "
+            "give it a random_state."
+        )
+
+
+def wait_for_others(shared: SharedStudy, deadline: float) -> None:
+    """Return when no other process runs a trial, or a claim may be free, or the time is over."""
+    pause = 0.02
+    while shared.others_at_work() and time.monotonic() < deadline:
+        time.sleep(min(pause, max(deadline - time.monotonic(), 0.0)))
+        pause = min(pause * 1.5, 1.0)
+
+
+def _is_evaluated(trial: FrozenTrial) -> bool:
+    return trial.state.is_finished() and OUTCOME in trial.user_attrs
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """Whether a trial takes a place of the budget; those of earlier searches and of the dead do not."""
+    return _is_evaluated(trial) or trial.state == TrialState.RUNNING

@@ -1,0 +1,259 @@
+"""The search space: from what the user wrote to the parameters of a candidate."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from sklearn.base import BaseEstimator
+
+from sklearn_dl.model_selection.dimensions import Categorical, Dimension
+from sklearn_dl.model_selection.distributions import dimension_of
+
+#: Parameter of the engine that says which of several spaces a candidate is from.
+BRANCH = "space"
+
+
+def search_space(space: Any, estimator: BaseEstimator, owner: str) -> "Branches | Function":
+    """Search space of an estimator, from a dict, a list of dicts or a function of the trial.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is none of these, or names what the estimator does not have.
+    """
+    if isinstance(space, Mapping):
+        return Branches([space], estimator, owner)
+    if isinstance(space, list | tuple) and space and all(isinstance(branch, Mapping) for branch in space):
+        return Branches(space, estimator, owner)
+    if callable(space):
+        return Function(space, estimator, owner)
+    raise TypeError(
+        f"{owner}: search_space must be a dict of parameter names to ranges or choices, a list of such "
+        f"dicts, or a function of the trial that returns parameters; got {space!r}. "
+        'For example {"C": Real(1e-3, 1e3, log=True)}.'
+    )
+
+
+class Branches:
+    """One or several dicts: a candidate is from one of them.
+
+    Parameters
+    ----------
+    spaces : list of dict
+        From names of parameters to ranges, choices or fixed values.
+    estimator : estimator
+        Has the parameters.
+    owner : str
+        Named in messages.
+    """
+
+    def __init__(self, spaces: Iterable[Mapping[str, Any]], estimator: BaseEstimator, owner: str) -> None:
+        self.owner = owner
+        self.spaces = [dict(space) for space in spaces]
+        self.branches = [_branch(space, estimator, owner) for space in self.spaces]
+        self.slots = self._slots()
+
+    def _slots(self) -> list[dict[str, "Slot"]]:
+        first: dict[str, BaseDistribution] = {}
+        slots: list[dict[str, Slot]] = []
+        for index, branch in enumerate(self.branches):
+            slots.append({})
+            for name, dimension in branch.items():
+                distribution = dimension.distribution
+                shared = first.setdefault(name, distribution) == distribution
+                slots[-1][name] = Slot(name if shared else f"{name}@{index}", dimension, distribution)
+        return slots
+
+    def params(self, trial: Any) -> dict[str, Any]:
+        """Parameters of a candidate; of a finished trial those that it had."""
+        index = self._suggest_branch(trial)
+        space, branch = self.spaces[index], self.branches[index]
+        params = {name: value for name, value in space.items() if name not in branch}
+        for name in sorted(branch, key=lambda name: name.count("__")):
+            if _applies(name, params, branch):
+                params[name] = self.slots[index][name].suggest(trial)
+        return {name: params[name] for name in space if name in params}
+
+    def _suggest_branch(self, trial: Any) -> int:
+        if len(self.branches) == 1:
+            return 0
+        return trial.suggest_categorical(BRANCH, range(len(self.branches)))
+
+    def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of the engine for those of a candidate; ValueError if no branch holds them."""
+        problems = []
+        for index, branch in enumerate(self.branches):
+            try:
+                stored = self._encode_in(index, branch, params)
+            except ValueError as error:
+                problems.append(str(error))
+            else:
+                return stored
+        raise ValueError(
+            f"{self.owner}: a candidate to try first, {dict(params)!r}, is not in search_space: "
+            f"{'; '.join(dict.fromkeys(problems))}."
+        )
+
+    def _encode_in(
+        self, index: int, branch: Mapping[str, Dimension], params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        stored: dict[str, Any] = {BRANCH: index} if len(self.branches) > 1 else {}
+        for name, value in params.items():
+            if name in branch:
+                try:
+                    stored[self.slots[index][name].key] = branch[name].encode(value)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from error
+            elif name not in self.spaces[index]:
+                raise ValueError(f"{name} is not searched there")
+        return stored
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all searched parameters."""
+        return list(dict.fromkeys(name for branch in self.branches for name in branch))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A searched parameter: its key in the engine is its name, unless branches disagree on what it is."""
+
+    key: str
+    dimension: Dimension
+    distribution: BaseDistribution
+
+    def suggest(self, trial: Any) -> Any:
+        """Value of the parameter; the engine is not asked where there is only one."""
+        if self.distribution.single():
+            return self.dimension.decode(_single_value(self.distribution))
+        return self.dimension.decode(_suggest(trial, self.key, self.distribution))
+
+
+class Function:
+    """A function of the trial, which is asked again for finished trials."""
+
+    def __init__(
+        self, function: Callable[[Any], Mapping[str, Any]], estimator: BaseEstimator, owner: str
+    ) -> None:
+        self.function, self.estimator, self.owner = function, estimator, owner
+        self.names: list[str] = []
+
+    def params(self, trial: Any) -> dict[str, Any]:
+        """Parameters of a candidate; of a finished trial those that it had."""
+        params = self.function(trial)
+        if not isinstance(params, Mapping):
+            raise TypeError(
+                f"{self.owner}: the function search_space must return a dict of parameters; got {params!r}."
+            )
+        _check_names(params, self.estimator, self.owner, params)
+        return dict(params)
+
+    def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The engine's own parameters, as given."""
+        return dict(params)
+
+
+def _branch(space: Mapping[str, Any], estimator: BaseEstimator, owner: str) -> dict[str, Dimension]:
+    branch = {}
+    for name, value in space.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{owner}: names in search_space must be strings; got {name!r}.")
+        try:
+            dimension = dimension_of(value)
+        except ValueError as error:
+            raise ValueError(f"{owner}: search_space of {name!r}: {error}.") from error
+        if dimension is not None:
+            branch[name] = dimension
+    _check_names(space, estimator, owner, {**space, **branch})
+    return branch
+
+
+def _check_names(
+    names: Iterable[str], estimator: BaseEstimator, owner: str, values: Mapping[str, Any]
+) -> None:
+    """Refuse names that neither the estimator has nor one of the choices for its parts."""
+    known = estimator.get_params(deep=True)
+    for name in names:
+        if name in known or any(_has(choice, rest) for choice, rest in _parts(name, values)):
+            continue
+        if not _knows_its_parameters(_component(name, estimator, known)):
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"{owner}: search_space names {name!r}, which {type(estimator).__name__} does not have.{hint} "
+            f"It has {', '.join(sorted(known))}."
+        )
+
+
+def _component(name: str, estimator: Any, known: Mapping[str, Any]) -> Any:
+    """Part of the estimator that a nested name belongs to."""
+    parts = [known.get(prefix) for prefix in _prefixes(name)]
+    return next((part for part in reversed(parts) if hasattr(part, "set_params")), estimator)
+
+
+def _knows_its_parameters(component: Any) -> bool:
+    """Whether get_params is all there is: some gradient boosting libraries take any name in set_params."""
+    home = type(component).set_params.__module__.split(".")[0]
+    return isinstance(component, BaseEstimator) and home in ("sklearn", "sklearn_dl")
+
+
+def _parts(name: str, values: Mapping[str, Any]) -> list[tuple[Any, str]]:
+    """What may stand in the place of the searched part that a nested name belongs to, and the rest of it."""
+    found = []
+    for parent, value in values.items():
+        if name.startswith(f"{parent}__"):
+            rest = name[len(parent) + 2 :]
+            choices = value.choices if isinstance(value, Categorical) else [value]
+            found += [(choice, rest) for choice in choices]
+    return found
+
+
+def _has(choice: Any, name: str) -> bool:
+    """Whether an object that may be a step has a parameter."""
+    if not hasattr(choice, "get_params") or isinstance(choice, type):
+        return False
+    return name in choice.get_params() or not _knows_its_parameters(choice)
+
+
+def _applies(name: str, params: Mapping[str, Any], branch: Mapping[str, Dimension]) -> bool:
+    """Whether the chosen part has the parameter: a penalty's strength is not searched where there is none."""
+    parents = [parent for parent in branch if name.startswith(f"{parent}__") and parent in params]
+    if not parents:
+        return all(parent not in branch for parent in _prefixes(name))
+    nearest = max(parents, key=len)
+    return _has(params[nearest], name[len(nearest) + 2 :])
+
+
+def _prefixes(name: str) -> list[str]:
+    parts = name.split("__")
+    return ["__".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _single_value(distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    return distribution.low  # type: ignore[attr-defined]
+
+
+def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    raise TypeError(
+        f"The distribution {distribution!r} of {name!r} is of a kind that the engine does not know."
+    )

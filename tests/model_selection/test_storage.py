@@ -1,0 +1,223 @@
+"""Searches in a storage: resumed after a kill, shared by processes, cheap to keep."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from sklearn_dl.model_selection import storage as storage_module
+from sklearn_dl.model_selection.shared_study import OUTCOME
+from sklearn_dl.model_selection.storage import OWNER, open_storage
+
+from .worker import X, Y, search
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+@pytest.fixture(params=["search.journal", pytest.param("search.db", marks=pytest.mark.slow)])
+def file(request, tmp_path):
+    return str(tmp_path / request.param)
+
+
+def start(file, n_iter, seconds):
+    return subprocess.Popen(
+        [sys.executable, str(WORKER), file, str(n_iter), str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )
+
+
+def trials(file):
+    try:
+        return optuna.load_study(study_name="search", storage=open_storage(file, "test")).get_trials()
+    except KeyError:
+        return []
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.1)
+
+
+def states(file):
+    found = [trial.state for trial in trials(file)]
+    return {state: found.count(state) for state in set(found)}
+
+
+def evaluated(file):
+    return [trial for trial in trials(file) if OUTCOME in trial.user_attrs]
+
+
+def shifts(found):
+    return [params["shift"] for params in found.cv_results_["params"]]
+
+
+def test_a_killed_search_goes_on_where_it_stood(file):
+    process = start(file, 8, 0.15)
+    wait_until(lambda: len(evaluated(file)) >= 3 and TrialState.RUNNING in states(file))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = [trial.params["shift"] for trial in evaluated(file)]
+    assert states(file)[TrialState.RUNNING] == 1
+
+    resumed = search(file, 8).fit(X, Y)
+    assert shifts(resumed)[: len(done)] == done
+    assert len(shifts(resumed)) == 8
+    assert np.isfinite(resumed.cv_results_["mean_test_score"]).all()
+    assert states(file) == {TrialState.COMPLETE: 8, TrialState.FAIL: 1}
+
+
+def test_two_processes_share_one_budget_and_survive_the_death_of_one(file):
+    processes = [start(file, 12, 0.15) for _ in range(2)]
+    wait_until(lambda: len({t.user_attrs[OWNER][0] for t in evaluated(file)}) == 2)
+    processes[0].send_signal(signal.SIGKILL)
+    rows = json.loads(processes[1].communicate(timeout=120)[0])
+    processes[0].communicate()
+    assert len(rows) == 12
+    assert rows == [trial.params["shift"] for trial in evaluated(file)]
+    assert len(set(rows)) == 12
+    assert TrialState.RUNNING not in states(file)
+    assert states(file)[TrialState.COMPLETE] == 12
+
+
+def test_two_processes_that_both_live_spend_the_budget_once_and_see_the_same_rows(tmp_path):
+    file = str(tmp_path / "search.journal")
+    processes = [start(file, 10, 0.05) for _ in range(2)]
+    rows = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == len(set(rows[0])) == 10
+    assert len(evaluated(file)) == 10
+
+
+def test_a_resumed_search_is_the_search_that_was_not_interrupted(tmp_path):
+    whole = search(None, 14).fit(X, Y)
+    file = tmp_path / "search.journal"
+    search(file, 5).fit(X, Y)
+    search(file, 11).fit(X, Y)
+    resumed = search(file, 14).fit(X, Y)
+    assert shifts(resumed) == shifts(whole)
+    for key in ("split0_test_score", "rank_test_score", "std_test_score"):
+        np.testing.assert_array_equal(resumed.cv_results_[key], whole.cv_results_[key])
+
+
+def test_a_trial_that_died_after_its_outcome_was_stored_is_not_lost(tmp_path):
+    file = tmp_path / "search.journal"
+    search(file, 3).fit(X, Y)
+    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
+    trial = study.ask()
+    trial.suggest_float("shift", -2, 2)
+    trial.set_user_attr(OWNER, [f"{storage_module._place()}/999999999/1/x", time.time()])
+    trial.set_user_attr(OUTCOME, study.trials[0].user_attrs[OUTCOME])
+    resumed = search(file, 4).fit(X, Y)
+    assert shifts(resumed)[3] == trial.params["shift"]
+    assert resumed.cv_results_["mean_test_score"][3] == resumed.cv_results_["mean_test_score"][0]
+
+
+def foreign_trial(file, seconds_ago):
+    """A running trial of another machine, claimed so long ago."""
+    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
+    trial = study.ask()
+    trial.suggest_float("shift", -2, 2)
+    trial.set_user_attr(OWNER, ["elsewhere/1/1/x", time.time() - seconds_ago])
+    return study
+
+
+def test_a_process_elsewhere_is_dead_after_two_minutes_without_a_sign_of_life(tmp_path):
+    file = tmp_path / "search.journal"
+    search(file, 2).fit(X, Y)
+    foreign_trial(file, 121)
+    assert len(shifts(search(file, 4).fit(X, Y))) == 4
+    assert states(file) == {TrialState.COMPLETE: 4, TrialState.FAIL: 1}
+
+
+def test_a_process_elsewhere_that_gives_signs_of_life_keeps_its_place(tmp_path):
+    file = tmp_path / "search.journal"
+    search(file, 2).fit(X, Y)
+    study = foreign_trial(file, 500)
+    study.set_user_attr(storage_module.SIGN_OF_LIFE + "elsewhere/1/1/x", time.time())
+    found = search(file, 4, timeout=1.0).fit(X, Y)  # waits for the other one until the time is over
+    assert len(shifts(found)) == 3
+    assert states(file) == {TrialState.COMPLETE: 3, TrialState.RUNNING: 1}
+
+
+def test_long_searches_give_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage_module, "INTERVAL", 0.05)
+    file = tmp_path / "search.journal"
+    search(file, 2, 0.1).fit(X, Y)
+    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
+    signs = [
+        value for name, value in study.user_attrs.items() if name.startswith(storage_module.SIGN_OF_LIFE)
+    ]
+    assert len(signs) == 1
+    assert abs(signs[0] - time.time()) < 60
+
+
+def test_an_interrupted_search_leaves_no_running_trial(tmp_path):
+    class Interrupting(type(search(None, 1).estimator)):
+        def predict(self, X):
+            if self.shift > 0:
+                raise KeyboardInterrupt
+            return super().predict(X)
+
+    file = tmp_path / "search.journal"
+    unfinished = search(file, 20).set_params(estimator=Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        unfinished.fit(X, Y)
+    assert TrialState.RUNNING not in states(file)
+    assert not hasattr(unfinished, "cv_results_")
+    assert len(shifts(search(file, 6).fit(X, Y))) == 6
+
+
+def test_other_folds_or_rows_are_refused(tmp_path):
+    file = tmp_path / "search.journal"
+    search(file, 2).fit(X, Y)
+    with pytest.raises(
+        ValueError, match=r"evaluated on other folds or rows \(3 folds of 60 rows; now 5 of 60\)"
+    ):
+        search(file, 4).set_params(cv=5).fit(X, Y)
+    with pytest.raises(ValueError, match="other folds or rows"):
+        search(file, 4).fit(X, Y[::-1])
+    assert len(shifts(search(file, 4, study_name="another").set_params(cv=5).fit(X, Y))) == 4
+
+
+def test_a_study_that_minimizes_is_refused(tmp_path):
+    file = tmp_path / "search.journal"
+    optuna.create_study(storage=open_storage(file, "test"), study_name="search", direction="minimize")
+    with pytest.raises(ValueError, match=r"must maximize one objective.*\['minimize'\]"):
+        search(file, 2).fit(X, Y)
+
+
+def test_an_unknown_kind_of_file_is_told():
+    with pytest.raises(
+        ValueError, match=r"storage must be a journal file \(.journal, .jsonl, .log\).*'search.txt'"
+    ):
+        search("search.txt", 2).fit(X, Y)
+
+
+def test_storages_of_optuna_and_urls_are_taken(tmp_path):
+    memory = optuna.storages.InMemoryStorage()
+    first = shifts(search(memory, 3).fit(X, Y))
+    assert shifts(search(memory, 5).fit(X, Y))[:3] == first
+    assert len(memory.get_all_trials(0)) == 5
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    search(url, 2).fit(X, Y)
+    assert len(shifts(search(tmp_path / "a.db", 3).fit(X, Y))) == 3
+
+
+def test_a_trial_costs_the_journal_one_attribute(tmp_path):
+    file = tmp_path / "search.journal"
+    search(file, 20).fit(X, Y)
+    operations = [json.loads(line)["op_code"] for line in file.read_text().splitlines()]
+    assert operations.count(8) == 20  # attributes of trials
+    assert len(operations) <= 5 * 20 + 5  # begin, parameter, attribute, end, and one that optuna's TPE keeps

@@ -143,9 +143,8 @@ def page():
     parts = [HEAD.format(version=table()["scikit_learn"])]
     for entry in table()["difference"]:
         tests = "\n".join(f"- ``{pattern}``" for pattern in entry["tests"])
-        parts.append(
-            f"{entry['title']}\n{'-' * len(entry['title'])}\n\n{entry['reason'].strip()}\n\n{tests}\n"
-        )
+        title = f"{entry['title']}\n{'-' * len(entry['title'])}"
+        parts.append("\n\n".join(filter(None, [title, entry["reason"].strip(), tests])) + "\n")
     return "\n".join(parts)
 
 

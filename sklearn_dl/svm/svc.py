@@ -86,26 +86,15 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
             "ndarray of shape (n_support_vectors,)",
             "Rows that are support vectors, class after class.",
         ),
-        "support_vectors_": (
-            "{ndarray, CSR} of shape (n_support_vectors, n_features)",
-            "The support vectors; empty if the kernel is precomputed.",
-        ),
         "n_support_": ("ndarray of shape (n_classes,)", "Number of support vectors of each class."),
         "dual_coef_": (
             "{ndarray, CSR} of shape (n_classes - 1, n_support_vectors)",
             "Coefficients of the support vectors against each other class.",
         ),
         "intercept_": ("ndarray of shape (n_pairs,)", "Intercepts of the scores."),
-        "fit_status_": ("int", "0 if the solver converged, 1 if it reached `max_iter`."),
         "n_iter_": ("ndarray of shape (n_pairs,)", "Steps of the solver for each pair of classes."),
-        "shape_fit_": ("tuple of int", "Shape of X in ``fit``."),
         "probA_": ("ndarray of shape (n_pairs,)", "Slopes of the sigmoids; empty without `probability`."),
         "probB_": ("ndarray of shape (n_pairs,)", "Offsets of the sigmoids; empty without `probability`."),
-        "n_features_in_": ("int", "Number of features seen in ``fit``."),
-        "feature_names_in_": (
-            "ndarray of shape (`n_features_in_`,)",
-            "Names of the features; only if X is a data frame whose column names are all strings.",
-        ),
     }
 
     def decision_function(self, X: Any) -> Array:

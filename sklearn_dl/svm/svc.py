@@ -26,9 +26,10 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     Notes
     -----
     With the kernels 'rbf', 'linear' and 'poly' on dense X, the dual is minimized in working sets of 256 rows,
-    by steps along pairs of coefficients. Kernel rows come from matrix products, in float32 where a bound
-    shows that `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits
-    in `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
+    by steps along pairs of coefficients, and by Newton steps of all that are at no bound, which
+    ill-conditioned kernels need. Kernel rows come from matrix products, in float32 where a bound shows that
+    `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits in
+    `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
     kernels, sparse X, ``probability=True``, and weights that are not above 0.
 
     Where `sample_weight` is given, the variance of ``gamma="scale"`` is that of the weighted rows, unlike
@@ -42,6 +43,7 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     ----------
     Joachims (1999), Making large-scale SVM learning practical. Fan, Chen, Lin (2005), Working set selection
     using second order information for training support vector machines.
+    Nocedal, Wright (2006), Numerical optimization, section 16.5, for the Newton steps.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """SVC against scikit-learn's, and against the optimality conditions of its problem in float64."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -324,3 +326,14 @@ def test_probabilities_follow_the_global_random_state_and_leave_it_alone():
             answers.append(model.predict_proba(X))
     np.testing.assert_array_equal(answers[0], answers[1])
     np.testing.assert_array_equal(answers[0], answers[2])
+
+
+def test_the_import_compiles_no_kernel():
+    code = """
+from numba.core import event
+with event.install_recorder("numba:compile") as compiled:
+    import sklearn_dl.svm, sklearn_dl.tree
+print(len(compiled.buffer))
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "0\n"

@@ -165,7 +165,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
     ) -> None:
         self._weigh_gamma(X, y, sample_weight)
-        self._warn_of_many_rows(len(X))
+        self._warn_of_many_rows(len(y))
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
         if not self._is_served_here(X, weight):
             self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)

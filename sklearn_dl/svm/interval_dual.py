@@ -45,7 +45,7 @@ def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Sol
     from the kernel rows of those coefficients that have changed. Joachims (1999), Making large-scale SVM
     learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM. Where this has taken
     as long as a Newton step of all free coefficients, one is made: many that are alike need ever more pairs.
-    A last one, where it is cheap, brings the objective far closer to its minimum than `tol` asks for.
+    A last one is made before the end, where it is cheap.
     """
     descent = _Descent(rows, problem)
     n_steps, work, kept = 0, 0.0, np.empty(0, np.int64)

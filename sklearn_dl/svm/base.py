@@ -32,6 +32,7 @@ _ROUNDING_SHARE = 0.1  # of `tol`, by which rounding kernel rows to float32 may 
 _MANY_ROWS = 100_000
 _FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
+UNUSED_RANDOM_STATE = np.random.RandomState(0)  # libsvm asks for a seed even where it draws nothing
 
 
 class SupportVectorModel(Estimator, BaseLibSVM, ABC):
@@ -73,6 +74,24 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         default=-1, doc="Steps of the solver at most; -1 for no limit."
     )
 
+    _attributes: ClassVar[dict[str, tuple[str, str]]] = {
+        "support_": (
+            "ndarray of shape (n_support_vectors,)",
+            "Rows that are support vectors.",
+        ),
+        "support_vectors_": (
+            "{ndarray, CSR} of shape (n_support_vectors, n_features)",
+            "The support vectors; empty if the kernel is precomputed.",
+        ),
+        "fit_status_": ("int", "0 if the solver converged, 1 if it reached `max_iter`."),
+        "shape_fit_": ("tuple of int", "Shape of X in ``fit``."),
+        "n_features_in_": ("int", "Number of features seen in ``fit``."),
+        "feature_names_in_": (
+            "ndarray of shape (`n_features_in_`,)",
+            "Names of the features; only if X is a data frame whose column names are all strings.",
+        ),
+    }
+
     nu: ClassVar[float] = 0.0  # parameters of libsvm's other formulations
     probability: Any
     random_state: Any
@@ -110,8 +129,10 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             If there are so many rows that a kernel takes hours.
         """
         self._check_params()
-        state = np.random.get_state()
+        given_random_state = self.random_state
         try:
+            if given_random_state is None:
+                self.random_state = self._copied_random_state()
             fit = inspect.unwrap(super().fit)  # without scikit-learn's own check of the parameters
             fit(self, on_host(X), on_host(y), on_host(sample_weight))
         except ValueError as error:
@@ -120,9 +141,17 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
                 raise
             raise ValueError(f"{name}: {error}") from error
         finally:
-            if self.random_state is None:  # libsvm's seed was drawn from the global state
-                np.random.set_state(state)
+            if given_random_state is None:
+                self.random_state = None
         return self
+
+    def _copied_random_state(self) -> np.random.RandomState:
+        """Random numbers that follow numpy's global ones, which stay where they are."""
+        if self.probability is not True:
+            return UNUSED_RANDOM_STATE
+        copied = np.random.RandomState(0)
+        copied.set_state(np.random.get_state())
+        return copied
 
     def _class_factors(self, y: np.ndarray) -> np.ndarray | float:
         """Factor of the cost of every row by its class."""
@@ -136,11 +165,11 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self, X: Any, y: np.ndarray, sample_weight: np.ndarray, *rest: Any, **options: Any
     ) -> None:
         self._weigh_gamma(X, y, sample_weight)
+        self._warn_of_many_rows(len(y))
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
         if not self._is_served_here(X, weight):
             self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
             return
-        self._warn_of_many_rows(len(X))
         self._probA = self._probB = np.empty(0)
         self._fit_here(X, y, self.C * weight * self._class_factors(y))
         self._warn_from_fit_status()
@@ -195,26 +224,32 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             warnings.warn(
                 f"{name}: the kernel matrix of {n_rows} rows has {n_rows**2 * 4 / 2**30:.0f} GB, of which "
                 f"cache_size={self.cache_size} MB are kept, and the time grows with the square of the rows. "
-                "Approximate the kernel instead: from sklearn.kernel_approximation import Nystroem; "
-                "from sklearn.pipeline import make_pipeline; "
-                f"from sklearn_dl.linear_model import Linear{name}; "
-                f"model = make_pipeline(Nystroem({self._approximated()}, n_components=300), Linear{name}())",
+                + self._advice_for_many_rows(f"Linear{name}"),
                 UserWarning,
                 stacklevel=5,
             )
 
-    def _approximated(self) -> str:
-        """The kernel as Nystroem takes it."""
+    def _advice_for_many_rows(self, linear_model: str) -> str:
         if self.kernel not in KERNELS:
-            return f"kernel={self.kernel!r}" if isinstance(self.kernel, str) else "kernel=your_kernel"
+            return (
+                "Fit a sample of the rows instead; or features whose inner products approximate the kernel, "
+                f"by sklearn_dl.linear_model.{linear_model}."
+            )
         named = ("gamma", "coef0", "degree")
         names = {"rbf": named[:1], "poly": named, "sigmoid": named[:2]}
         values = {"gamma": float(self._gamma), "coef0": self.coef0, "degree": self.degree}
-        parts = [
-            f"kernel={self.kernel!r}",
-            *(f"{name}={values[name]:.6g}" for name in names.get(self.kernel, [])),
-        ]
-        return ", ".join(parts)
+        kernel = ", ".join(
+            [
+                f"kernel={self.kernel!r}",
+                *(f"{name}={values[name]:.6g}" for name in names.get(self.kernel, [])),
+            ]
+        )
+        return (
+            "Approximate the kernel instead: from sklearn.kernel_approximation import Nystroem; "
+            "from sklearn.pipeline import make_pipeline; "
+            f"from sklearn_dl.linear_model import {linear_model}; "
+            f"model = make_pipeline(Nystroem({kernel}, n_components=300), {linear_model}())"
+        )
 
     def _kernel(self) -> Kernel:
         return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))

@@ -11,7 +11,9 @@ from sklearn_dl.svm.working_set_kernels import solve_working_set
 _WORKING_SET = 256
 _INNER_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
 _STEP_WORK = 20_000  # multiplications of a matrix product in whose time a step along a pair is made
-_FREE_STEP_WORK = 1e8  # of the smallest Newton step, by its calls
+_STEPS_OF_SET = 4 * _WORKING_SET  # at most: pairs alone need millions for an ill-conditioned one
+_FREE_STEP_WORK = 5e6  # of the smallest Newton step, by its calls
+_LAST_STEP_SHARE = 0.1  # of all work, which a last Newton step may add
 
 
 class Problem(NamedTuple):
@@ -43,24 +45,30 @@ def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Sol
     from the kernel rows of those coefficients that have changed. Joachims (1999), Making large-scale SVM
     learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM. Where this has taken
     as long as a Newton step of all free coefficients, one is made: many that are alike need ever more pairs.
+    A last one is made before the end, where it is cheap.
     """
     descent = _Descent(rows, problem)
     n_steps, work, kept = 0, 0.0, np.empty(0, np.int64)
+    is_last = False
     while True:
         ups, downs = descent.directions()
         violation = ups.max() - downs.min()
-        if violation < tol or n_steps >= max_steps:
+        if n_steps >= max_steps or (is_last and violation < tol):
             break
+        if violation < tol:
+            is_last = True
+            if descent.work_of_free_step() <= _LAST_STEP_SHARE * _STEP_WORK * n_steps:
+                descent.step_freely()
+            continue
         working = _working_set(ups, downs, kept)
         aim = max(_INNER_REDUCTION * violation, 0.5 * tol)
-        n_taken, has_moved = descent.step_in_pairs(working, aim, max_steps - n_steps)
+        n_taken, has_moved = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, max_steps - n_steps))
         if not has_moved:  # rounding hides the violation
             break
         n_steps += n_taken
         kept = working[: _WORKING_SET // 2]
         work += n_taken * _STEP_WORK
-        n_free = len(descent.free())
-        if n_free > 1 and n_free**3 + n_free * len(ups) + _FREE_STEP_WORK <= work:
+        if descent.work_of_free_step() <= work:
             work = 0.0
             descent.step_freely()
     return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
@@ -93,6 +101,11 @@ class _Descent:
         if self.problem.epsilon > 0:
             free &= self.beta != 0
         return np.flatnonzero(free)
+
+    def work_of_free_step(self) -> float:
+        """Multiplications that take as long as :meth:`step_freely`; infinite if that can move nothing."""
+        n_free = len(self.free())
+        return n_free**3 + n_free * len(self.beta) + _FREE_STEP_WORK if n_free > 1 else np.inf
 
     def step_in_pairs(self, working: np.ndarray, tol: float, max_steps: int) -> tuple[int, bool]:
         """Minimize over a working set; the number of steps, and whether a coefficient has moved."""

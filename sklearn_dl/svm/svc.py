@@ -26,9 +26,10 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     Notes
     -----
     With the kernels 'rbf', 'linear' and 'poly' on dense X, the dual is minimized in working sets of 256 rows,
-    by steps along pairs of coefficients. Kernel rows come from matrix products, in float32 where a bound
-    shows that `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits
-    in `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
+    by steps along pairs of coefficients, and by Newton steps of all that are at no bound, which
+    ill-conditioned kernels need. Kernel rows come from matrix products, in float32 where a bound shows that
+    `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits in
+    `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
     kernels, sparse X, ``probability=True``, and weights that are not above 0.
 
     Where `sample_weight` is given, the variance of ``gamma="scale"`` is that of the weighted rows, unlike
@@ -42,6 +43,7 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     ----------
     Joachims (1999), Making large-scale SVM learning practical. Fan, Chen, Lin (2005), Working set selection
     using second order information for training support vector machines.
+    Nocedal, Wright (2006), Numerical optimization, section 16.5, for the Newton steps.
 
     Examples
     --------
@@ -86,26 +88,15 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
             "ndarray of shape (n_support_vectors,)",
             "Rows that are support vectors, class after class.",
         ),
-        "support_vectors_": (
-            "{ndarray, CSR} of shape (n_support_vectors, n_features)",
-            "The support vectors; empty if the kernel is precomputed.",
-        ),
         "n_support_": ("ndarray of shape (n_classes,)", "Number of support vectors of each class."),
         "dual_coef_": (
             "{ndarray, CSR} of shape (n_classes - 1, n_support_vectors)",
             "Coefficients of the support vectors against each other class.",
         ),
         "intercept_": ("ndarray of shape (n_pairs,)", "Intercepts of the scores."),
-        "fit_status_": ("int", "0 if the solver converged, 1 if it reached `max_iter`."),
         "n_iter_": ("ndarray of shape (n_pairs,)", "Steps of the solver for each pair of classes."),
-        "shape_fit_": ("tuple of int", "Shape of X in ``fit``."),
         "probA_": ("ndarray of shape (n_pairs,)", "Slopes of the sigmoids; empty without `probability`."),
         "probB_": ("ndarray of shape (n_pairs,)", "Offsets of the sigmoids; empty without `probability`."),
-        "n_features_in_": ("int", "Number of features seen in ``fit``."),
-        "feature_names_in_": (
-            "ndarray of shape (`n_features_in_`,)",
-            "Names of the features; only if X is a data frame whose column names are all strings.",
-        ),
     }
 
     def decision_function(self, X: Any) -> Array:

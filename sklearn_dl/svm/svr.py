@@ -7,7 +7,7 @@ import sklearn.svm
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.params import NonNegativeFloat, param
-from sklearn_dl.svm.base import SupportVectorModel
+from sklearn_dl.svm.base import UNUSED_RANDOM_STATE, SupportVectorModel
 from sklearn_dl.svm.interval_dual import Problem
 
 
@@ -42,28 +42,16 @@ class SVR(SupportVectorModel, sklearn.svm.SVR):
 
     probability = False  # parameters of libsvm's other formulations
     class_weight = None
-    random_state = None
+    random_state = UNUSED_RANDOM_STATE
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
-        "support_": ("ndarray of shape (n_support_vectors,)", "Rows that are support vectors."),
-        "support_vectors_": (
-            "{ndarray, CSR} of shape (n_support_vectors, n_features)",
-            "The support vectors; empty if the kernel is precomputed.",
-        ),
         "n_support_": ("ndarray of shape (1,)", "Number of support vectors."),
         "dual_coef_": (
             "{ndarray, CSR} of shape (1, n_support_vectors)",
             "Coefficients of the support vectors.",
         ),
         "intercept_": ("ndarray of shape (1,)", "Intercept."),
-        "fit_status_": ("int", "0 if the solver converged, 1 if it reached `max_iter`."),
         "n_iter_": ("int", "Steps of the solver."),
-        "shape_fit_": ("tuple of int", "Shape of X in ``fit``."),
-        "n_features_in_": ("int", "Number of features seen in ``fit``."),
-        "feature_names_in_": (
-            "ndarray of shape (`n_features_in_`,)",
-            "Names of the features; only if X is a data frame whose column names are all strings.",
-        ),
     }
 
     def predict(self, X: Any) -> Array:

@@ -1,5 +1,7 @@
 """SVC against scikit-learn's, and against the optimality conditions of its problem in float64."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -297,3 +299,41 @@ def test_probabilities_are_those_of_scikit_learn():
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
     with pytest.raises(AttributeError, match="predict_proba"):
         SVC().fit(X, y).predict_proba(X)
+
+
+@pytest.mark.parametrize("kernel", ["precomputed", lambda A, B: A @ B.T])
+def test_many_rows_of_a_kernel_that_cannot_be_approximated_are_warned_of_without_it(
+    two_classes, monkeypatch, kernel
+):
+    monkeypatch.setattr(base, "_MANY_ROWS", 100)
+    X, y = two_classes
+    with pytest.warns(UserWarning, match=r"SVC: the kernel matrix of 700 rows .*sample.*LinearSVC") as caught:
+        SVC(kernel=kernel).fit(X @ X.T if kernel == "precomputed" else X, y)
+    assert "Nystroem" not in str(caught[0].message)
+
+
+def test_probabilities_follow_the_global_random_state_and_leave_it_alone():
+    X, y = make_blobs(90, centers=3, cluster_std=4.0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        answers = []
+        for Model in (SVC, SVC, sklearn.svm.SVC):
+            np.random.seed(3)
+            state = np.random.get_state()[1].copy()
+            model = Model(probability=True).fit(X, y)
+            assert Model is not SVC or np.array_equal(np.random.get_state()[1], state)
+            assert model.random_state is None
+            answers.append(model.predict_proba(X))
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
+
+
+def test_the_import_compiles_no_kernel():
+    code = """
+from numba.core import event
+with event.install_recorder("numba:compile") as compiled:
+    import sklearn_dl.svm, sklearn_dl.tree
+print(len(compiled.buffer))
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "0\n"

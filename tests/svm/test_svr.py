@@ -107,3 +107,18 @@ def test_tensors_are_answered_by_tensors_of_their_precision(rows):
     answer = model.predict(torch.from_numpy(X).float())
     assert answer.dtype == torch.float32
     np.testing.assert_allclose(answer.numpy(), SVR().fit(X, y).predict(X), atol=2e-3)
+
+
+@pytest.mark.parametrize("C", [1e4, 1e5])
+def test_unscaled_columns_and_a_large_C_do_not_reach_the_step_limit(C):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 6)) * 10.0 ** np.arange(-2, 4)
+    y = X @ (10.0 ** -np.arange(-2, 4)) + 0.3 * rng.normal(size=300)
+    model = SVR(kernel="linear", C=C, max_iter=1_000_000).fit(X, y)
+    assert model.fit_status_ == 0
+    beta = np.zeros(300)
+    beta[model.support_] = model.dual_coef_[0]
+    precise, weights = X.astype(np.longdouble), beta.astype(np.longdouble)
+    slope = y - precise @ (precise.T @ weights)
+    ups, downs = slope - np.where(beta >= 0, 0.1, -0.1), slope - np.where(beta > 0, 0.1, -0.1)
+    assert ups[beta < C].max() - downs[beta > -C].min() < 1.2e-3

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from sklearn_dl.gaussian_process.covariance import Covariance
+from sklearn_dl.gaussian_process.weights import PairWeights
 
 _JITTERS = (0.0, *(10.0**power for power in range(-12, -2)))
 _FEW_ROWS, _MANY_ROWS = 64, 1500  # between which halves are inverted faster than LAPACK's blocks
@@ -40,13 +41,14 @@ class MarginalLikelihood:
         self.covariance, self.X, self.y, self.noise = covariance, X, y, noise
         self._buffer = np.empty((len(y), len(y)))
 
-    def factor(self, theta: np.ndarray, *, clean: bool = False) -> Factor | None:
+    def factor(self, theta: np.ndarray, *, clean: bool = False, often: bool = False) -> Factor | None:
         """Factor the covariance at theta, with the least jitter that does; None if none does.
 
-        The factor lies in the buffer and lives until the next call. With `clean` the other triangle is 0.
+        The factor lies in the buffer and lives until the next call. With `clean` the other triangle is 0,
+        and with `often` there are more calls to come.
         """
         for relative in _JITTERS:
-            self.covariance.fill(self.X, theta, self._buffer)
+            self.covariance.fill(self.X, theta, self._buffer, often=often)
             diagonal = self._buffer.ravel()[:: len(self.y) + 1]
             diagonal += self.noise
             jitter = relative * float(diagonal.mean())
@@ -65,21 +67,17 @@ class MarginalLikelihood:
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-likelihood and its derivative by theta."""
-        factor = self.factor(theta)
+        factor = self.factor(theta, often=True)
         if factor is None:
             return -np.inf, np.zeros(len(theta))
         dual = solve(factor.L, self.y)
         value = log_likelihood(factor.L, self.y, dual)
         invert(factor.L)
-        n_targets = self.y.shape[1]
-
-        def weight(rows: slice, columns: slice) -> np.ndarray:
-            if n_targets == 1:  # a product of matrices of one column is slow
-                return dual[rows] * dual[columns].T - self._buffer[rows, columns]
-            return dual[rows] @ dual[columns].T - n_targets * self._buffer[rows, columns]
-
         # Rasmussen and Williams, equation 5.9: tr((alpha alpha' - K^-1) dK/dtheta) / 2.
-        return value, self.covariance.contract(self.X, theta, weight)
+        n_samples, n_targets = self.y.shape
+        root = None if n_targets == 1 else np.full(n_samples, n_targets**0.5)
+        weights = PairWeights(dual, dual, self._buffer, root)
+        return value, self.covariance.contract(self.X, theta, weights)
 
 
 def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:

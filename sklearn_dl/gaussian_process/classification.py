@@ -14,6 +14,7 @@ from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import param
 from sklearn_dl._base.targets import read_class_labels, require_equal_length
 from sklearn_dl.gaussian_process.classification_binary import _BinaryLaplaceClassifier, _LaplaceParameters
+from sklearn_dl.gaussian_process.kernel_checks import require_kernel_for
 
 
 class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _LaplaceParameters):
@@ -100,19 +101,17 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _La
         Raises
         ------
         ValueError
-            If a parameter is out of its range, the kernel is a CompoundKernel, X holds NaN or infinity, y
-            holds one class alone or no classes, or their numbers of rows differ.
+            If a parameter is out of its range, the kernel is a CompoundKernel or has length scales for
+            another number of features, X holds NaN or infinity, y holds one class alone or no classes, or
+            their numbers of rows differ.
         LinAlgError
             If the covariance is not positive definite.
         """
         self._check_params()
         name = type(self).__name__
-        if isinstance(self.kernel, CompoundKernel):
-            raise ValueError(
-                f"{name}: kernel cannot be a CompoundKernel, which has several values for a pair of rows. "
-                "Give the kernel of one classifier; all of them start from it."
-            )
         X, y = self._read_rows(X, reset=True), read_class_labels(y, name)
+        if self.kernel is not None:
+            require_kernel_for(self.kernel, X, name)
         if y.ndim != 1:
             raise ValueError(f"{name}: y must hold one label a row, of shape (n_samples,); got {y.shape}.")
         if isinstance(X, np.ndarray):

@@ -10,11 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dl._base.params import Estimator, NonNegativeInt, PositiveInt, RandomState, param
 from sklearn_dl.gaussian_process.covariance import Covariance, compile_covariance
-from sklearn_dl.gaussian_process.hyperparameters import Objective, minimize_from, starting_points
+from sklearn_dl.gaussian_process.hyperparameters import (
+    LogNormalPriors,
+    Objective,
+    minimize_from,
+    starting_points,
+)
+from sklearn_dl.gaussian_process.inference import CROSS_ELEMENTS, negative_log_posterior
 from sklearn_dl.gaussian_process.laplace import LaplaceLikelihood, mean_probability
 from sklearn_dl.gaussian_process.posterior import explained_variance
-
-_CROSS_ELEMENTS = 1 << 21  # 16 MB of covariances with the training rows at a time
+from sklearn_dl.gaussian_process.signal import slices
 
 
 class _LaplaceParameters(Estimator):
@@ -118,18 +123,10 @@ class _BinaryLaplaceClassifier(ClassifierMixin, _LaplaceParameters):
 
     def _objectives(self, likelihood: LaplaceLikelihood) -> Callable[[], Objective]:
         """Maker of objectives; the first reuses the matrices of `likelihood`."""
-        spare = [likelihood]
+        spare, no_priors = [likelihood], LogNormalPriors(self.kernel_, {})
 
         def make() -> Objective:
-            own = spare.pop() if spare else self._likelihood()
-
-            def objective(theta: np.ndarray, eval_gradient: bool = True) -> Any:
-                if not eval_gradient:
-                    return -own.value(theta)
-                value, gradient = own.value_and_gradient(theta)
-                return -value, -gradient
-
-            return objective
+            return negative_log_posterior(spare.pop() if spare else self._likelihood(), no_priors)
 
         return make
 
@@ -143,6 +140,5 @@ class _BinaryLaplaceClassifier(ClassifierMixin, _LaplaceParameters):
     def _covariances_with(self, X: Any) -> Iterator[np.ndarray]:
         """Covariances of rows with the training rows, some at a time."""
         covariance = self._covariance()
-        step = max(1, _CROSS_ELEMENTS // len(self.y_train_))
-        for start in range(0, len(X), step):
-            yield covariance.between(X[start : start + step], self.X_train_, self.kernel_.theta)
+        for rows in slices(len(X), max(1, CROSS_ELEMENTS // len(self.y_train_))):
+            yield covariance.between(X[rows], self.X_train_, self.kernel_.theta)

@@ -14,6 +14,7 @@ from sklearn_dl._base.params import NonNegativeFloat, NonNegativeInt, PositiveIn
 from sklearn_dl.gaussian_process.conjugate_gradients_inference import ConjugateGradientInference
 from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
+from sklearn_dl.gaussian_process.kernel_checks import require_kernel_for
 from sklearn_dl.gaussian_process.large_data import _LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
 from sklearn_dl.gaussian_process.sparse_inference import SparseInference
@@ -179,8 +180,9 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         Raises
         ------
         ValueError
-            If a parameter is out of its range, X or y holds NaN or infinity, or their numbers of rows or
-            those of alpha or `sample_noise` differ; or there is no noise and inference is not exact.
+            If a parameter is out of its range, the kernel is a CompoundKernel or has length scales for
+            another number of features, X or y holds NaN or infinity, or their numbers of rows or those of
+            alpha or `sample_noise` differ; or inference is not exact and there is no noise, or nothing else.
         NotImplementedError
             If the kernel is evaluated by its own code and inference is not exact.
         LinAlgError
@@ -200,13 +202,15 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
             )
         noise = self._read_noise(sample_noise, len(y), self.alpha)
         kernel = _INFERENCES[self.inference].default_kernel(X) if kernel is None else clone(kernel)
+        require_kernel_for(kernel, X, type(self).__name__)
         earlier = getattr(self, "kernel_", None) if self.warm_start else None
         if earlier is not None and earlier.n_dims == kernel.n_dims:
             kernel.theta = np.clip(earlier.theta, kernel.bounds[:, 0], kernel.bounds[:, 1])
         for name in Inference.attributes:
             self.__dict__.pop(name, None)
         self._normalize(y)
-        self._inference_of_fit, self._seed = self.inference, _seed(self.random_state)
+        self._inference_of_fit = self.inference
+        self._seed = _seed(self.random_state) if in_kind else None
         self.kernel_, self.noise_train_ = kernel, noise
         self.X_train_ = self._kept(X)
         self.y_train_ = (y - self._y_train_mean) / self._y_train_std
@@ -244,13 +248,12 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         """
         if return_std and return_cov:
             raise RuntimeError("At most one of return_std or return_cov can be requested.")
-        if hasattr(self, "kernel_") or hasattr(self, "X_train_"):
+        if hasattr(self, "kernel_") or hasattr(self, "X_train_"):  # a damaged fit is no prior
             rows = self._read_rows(X, self.kernel_, reset=False, in_kind=self._inference_of_fit != "exact")
             mean, variance = self._inference(like=rows).predict(
                 rows, variance=return_std, covariance=return_cov
             )
-            mean = self._y_train_std * mean + self._y_train_mean
-            answers: tuple[Any, ...] = (mean[:, 0] if mean.ndim > 1 and mean.shape[1] == 1 else mean,)
+            answers: tuple[Any, ...] = (self._mean_in_units_of_y(mean),)
             if variance is not None:
                 spread = self._in_units_of_y(variance)
                 answers = (*answers, spread if return_cov else np.sqrt(spread))
@@ -311,7 +314,7 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         Raises
         ------
         ValueError
-            If the gradient is asked for without theta.
+            If theta has another shape, or the gradient is asked for without theta.
         """
         check_is_fitted(self)
         if theta is None:
@@ -319,6 +322,11 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
                 raise ValueError("Gradient can only be evaluated for theta!=None")
             return self.log_marginal_likelihood_value_
         theta = np.asarray(theta, dtype=np.float64)
+        if theta.shape != (self.kernel_.n_dims,):
+            raise ValueError(
+                f"{type(self).__name__}.log_marginal_likelihood: theta must have shape "
+                f"({self.kernel_.n_dims},), as kernel_.theta has; got {theta.shape}."
+            )
         if not clone_kernel:
             self.kernel_.theta = theta
         likelihood = self._inference().likelihood()

@@ -105,7 +105,7 @@ class ConjugateGradientInference(MatrixFreeInference):
             f"at a relative residual of {residual:.1e}, above cg_tol={tol:.1e}. Raise preconditioner_size, "
             "cg_max_iter or the noise, or ask for less by cg_tol.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def grow(self, X: Any, y: np.ndarray, noise: np.ndarray) -> None:

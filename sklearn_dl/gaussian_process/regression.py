@@ -1,22 +1,21 @@
 """Gaussian process regression: a distribution over functions, conditioned on the rows."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin, clone
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dl._base.arrays import is_tensor, move_like, to_host
-from sklearn_dl._base.params import NonNegativeFloat, NonNegativeInt, PositiveInt, RandomState, param
 from sklearn_dl.gaussian_process.conjugate_gradients_inference import ConjugateGradientInference
 from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
 from sklearn_dl.gaussian_process.kernel_checks import require_kernel_for
 from sklearn_dl.gaussian_process.large_data import _LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
+from sklearn_dl.gaussian_process.regression_parameters import _RegressionParameters
 from sklearn_dl.gaussian_process.sparse_inference import SparseInference
 
 _INFERENCES: dict[str, type[Inference]] = {
@@ -26,7 +25,9 @@ _INFERENCES: dict[str, type[Inference]] = {
 }
 
 
-class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAdditions, _LargeDataParameters):
+class GaussianProcessRegressor(
+    MultiOutputMixin, RegressorMixin, RegressionAdditions, _RegressionParameters, _LargeDataParameters
+):
     r"""Gaussian process regression, with hyper-parameters of greatest marginal likelihood.
 
     The targets are values of a function with a normal prior, of covariance ``kernel``, plus noise of variance
@@ -77,54 +78,6 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
     >>> bool(abs(mean[0] - np.sin(5)) < 0.1)
     True
     """
-
-    kernel: Kernel | None = param(
-        default=None,
-        doc="Covariance function, whose values are where the search for hyper-parameters starts. "
-        'None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed") before ``fit`` and '
-        "ConstantKernel() * RBF() in it; where inference is not exact, ConstantKernel() * RBF(spread of the "
-        "rows) + WhiteKernel(0.1).",
-        kw_only=False,
-    )
-    alpha: NonNegativeFloat | np.ndarray = param(
-        default=1e-10,
-        doc="Variance of the noise, added to the diagonal of the covariance; an array has one for each "
-        "training row. Larger is smoother. In units of the normalised target where normalize_y is True.",
-    )
-    optimizer: Literal["fmin_l_bfgs_b"] | Callable | None = param(
-        default="fmin_l_bfgs_b",
-        doc="How hyper-parameters are searched: by L-BFGS-B, or by a function ``optimizer(obj_func, "
-        "initial_theta, bounds)`` that returns the best theta and its value, where ``obj_func(theta, "
-        "eval_gradient=True)`` is to be minimised. None keeps those of the kernel.",
-    )
-    n_restarts_optimizer: NonNegativeInt = param(
-        default=0,
-        doc="Further searches, from random starts within the bounds. Several threads share them out.",
-    )
-    normalize_y: bool = param(
-        default=False, doc="Whether targets are centred and scaled to unit variance first."
-    )
-    copy_X_train: bool = param(  # noqa: N815
-        default=True, doc="Whether a copy of the training rows is kept; else a reference, where it will do."
-    )
-    n_targets: PositiveInt | None = param(
-        default=None, doc="Number of targets of predictions before ``fit``; None means 1."
-    )
-    priors: dict | Literal["dimension"] | None = param(
-        default=None,
-        doc='Log-normal priors of hyper-parameters, as {"length_scale": (mean, std of the logarithm)}. They '
-        'keep them off the bounds where data are few. "dimension": for length scales (sqrt(2) + '
-        "log(n_features) / 2, sqrt(3)) and for noise levels (-4, 1), meant for features and targets of unit "
-        "scale. None: none.",
-    )
-    warm_start: bool = param(
-        default=False,
-        doc="Whether the search starts from the hyper-parameters of the last fit, where there are as many.",
-    )
-    random_state: RandomState = param(
-        default=None,
-        doc="Seed of the random starts; beside exact inference also of k-means, subset and random vectors.",
-    )
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
         "kernel_": ("Kernel", "Kernel with the hyper-parameters that were found."),

@@ -12,7 +12,7 @@ from sklearn_dl._base.arrays import is_tensor, move_like, to_host
 from sklearn_dl.gaussian_process.conjugate_gradients_inference import ConjugateGradientInference
 from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
-from sklearn_dl.gaussian_process.kernel_checks import require_kernel_for
+from sklearn_dl.gaussian_process.kernel_checks import require_length_scales_for, require_one_value
 from sklearn_dl.gaussian_process.large_data import _LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
 from sklearn_dl.gaussian_process.regression_parameters import _RegressionParameters
@@ -142,11 +142,10 @@ class GaussianProcessRegressor(
             If the covariance is not positive definite with the largest jitter.
         """
         self._check_params()
-        in_kind, kernel = self.inference != "exact", self.kernel
-        X, y = (
-            self._read_rows(X, RBF() if kernel is None else kernel, reset=True, in_kind=in_kind),
-            self._read_targets(y),
-        )
+        name, in_kind = type(self).__name__, self.inference != "exact"
+        kernel = RBF() if self.kernel is None else self.kernel
+        require_one_value(kernel, name)
+        X, y = self._read_rows(X, kernel, reset=True, in_kind=in_kind), self._read_targets(y)
         self._require_a_target_each(X, y)
         if self.n_targets is not None and y.reshape(len(y), -1).shape[1] != self.n_targets:
             raise ValueError(
@@ -154,13 +153,13 @@ class GaussianProcessRegressor(
                 f"Got {y.reshape(len(y), -1).shape[1]} != {self.n_targets}."
             )
         noise = self._read_noise(sample_noise, len(y), self.alpha)
-        kernel = _INFERENCES[self.inference].default_kernel(X) if kernel is None else clone(kernel)
-        require_kernel_for(kernel, X, type(self).__name__)
+        kernel = _INFERENCES[self.inference].default_kernel(X) if self.kernel is None else clone(kernel)
+        require_length_scales_for(X, kernel, name)
         earlier = getattr(self, "kernel_", None) if self.warm_start else None
         if earlier is not None and earlier.n_dims == kernel.n_dims:
             kernel.theta = np.clip(earlier.theta, kernel.bounds[:, 0], kernel.bounds[:, 1])
-        for name in Inference.attributes:
-            self.__dict__.pop(name, None)
+        for attribute in Inference.attributes:
+            self.__dict__.pop(attribute, None)
         self._normalize(y)
         self._inference_of_fit = self.inference
         self._seed = _seed(self.random_state) if in_kind else None

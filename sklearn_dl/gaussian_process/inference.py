@@ -80,8 +80,8 @@ class Inference(ABC):
         """Mean (n_samples, n_targets) and variance (n_samples,) of each target given all others."""
         raise NotImplementedError(
             f'{type(self.model).__name__}.leave_one_out needs inference="exact", as it reads the inverse of '
-            "the covariance matrix. Use sklearn.model_selection.cross_val_predict with this estimator and "
-            "optimizer=None instead."
+            "the covariance matrix. Use sklearn.model_selection.cross_val_predict with an estimator of "
+            "kernel=kernel_ and optimizer=None instead."
         )
 
     def here(self, array: Any) -> Any:

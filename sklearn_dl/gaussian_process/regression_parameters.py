@@ -1,23 +1,16 @@
-"""Parameters of a regressor: its kernel, its noise, and how hyper-parameters are searched."""
+"""Parameters of a regressor: its kernel, its noise, and what is known of both before the rows."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Kernel
 
-from sklearn_dl._base.params import (
-    Estimator,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    RandomState,
-    param,
-)
+from sklearn_dl._base.params import NonNegativeFloat, PositiveInt, RandomState, param
+from sklearn_dl.gaussian_process.search_parameters import _SearchParameters
 
 
-class _RegressionParameters(Estimator):
-    """Those of scikit-learn's regressor, priors and a warm start."""
+class _RegressionParameters(_SearchParameters):
+    """Those of scikit-learn's regressor, and priors."""
 
     kernel: Kernel | None = param(
         default=None,
@@ -32,21 +25,8 @@ class _RegressionParameters(Estimator):
         doc="Variance of the noise, added to the diagonal of the covariance; an array has one for each "
         "training row. Larger is smoother. In units of the normalised target where normalize_y is True.",
     )
-    optimizer: Literal["fmin_l_bfgs_b"] | Callable | None = param(
-        default="fmin_l_bfgs_b",
-        doc="How hyper-parameters are searched: by L-BFGS-B, or by a function ``optimizer(obj_func, "
-        "initial_theta, bounds)`` that returns the best theta and its value, where ``obj_func(theta, "
-        "eval_gradient=True)`` is to be minimised. None keeps those of the kernel.",
-    )
-    n_restarts_optimizer: NonNegativeInt = param(
-        default=0,
-        doc="Further searches, from random starts within the bounds. Several threads share them out.",
-    )
     normalize_y: bool = param(
         default=False, doc="Whether targets are centred and scaled to unit variance first."
-    )
-    copy_X_train: bool = param(  # noqa: N815
-        default=True, doc="Whether a copy of the training rows is kept; else a reference, where it will do."
     )
     n_targets: PositiveInt | None = param(
         default=None, doc="Number of targets of predictions before ``fit``; None means 1."

@@ -64,6 +64,15 @@ def test_likelihood_of_labels_is_that_of_scikit_learn(name, always_compiled):
     np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-5 * np.abs(slope).max())
 
 
+@pytest.mark.parametrize("n_features", [6, 33])  # compiled, and by products of matrices
+def test_gradient_at_short_length_scales_is_that_of_scikit_learn(n_features, always_compiled):
+    X, y = np.random.default_rng(0).normal(size=(120, n_features)), np.ones(120)
+    kernel = ConstantKernel() * RBF(np.full(n_features, 1e-5)) + NOISE
+    _, gradient = evaluate(GaussianProcessRegressor, kernel, X, y)
+    _, slope = evaluate(ScikitLearnRegressor, kernel, X, y)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-8, atol=1e-8 * np.abs(slope).max())
+
+
 def evaluate(cls, kernel, X, y):
     model = cls(kernel, optimizer=None).fit(X, y)
     return model.log_marginal_likelihood(kernel.theta, eval_gradient=True)

@@ -14,6 +14,7 @@ from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import param
 from sklearn_dl._base.targets import read_class_labels, require_equal_length
 from sklearn_dl.gaussian_process.classification_binary import _BinaryLaplaceClassifier, _LaplaceParameters
+from sklearn_dl.gaussian_process.kernel_checks import require_length_scales_for, require_one_value
 
 
 class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _LaplaceParameters):
@@ -100,23 +101,22 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _La
         Raises
         ------
         ValueError
-            If a parameter is out of its range, the kernel is a CompoundKernel, X holds NaN or infinity, y
-            holds one class alone or no classes, or their numbers of rows differ.
+            If a parameter is out of its range, the kernel is a CompoundKernel or has length scales for
+            another number of features, X holds NaN or infinity, y holds one class alone or no classes, or
+            their numbers of rows differ.
         LinAlgError
             If the covariance is not positive definite.
         """
         self._check_params()
         name = type(self).__name__
-        if isinstance(self.kernel, CompoundKernel):
-            raise ValueError(
-                f"{name}: kernel cannot be a CompoundKernel, which has several values for a pair of rows. "
-                "Give the kernel of one classifier; all of them start from it."
-            )
+        if self.kernel is not None:
+            require_one_value(self.kernel, name)
         X, y = self._read_rows(X, reset=True), read_class_labels(y, name)
+        if self.kernel is not None:
+            require_length_scales_for(X, self.kernel, name)
         if y.ndim != 1:
             raise ValueError(f"{name}: y must hold one label a row, of shape (n_samples,); got {y.shape}.")
-        if isinstance(X, np.ndarray):
-            require_equal_length(X, y, name)
+        require_equal_length(X, y, name)
         self.classes_ = np.unique(y)
         self.n_classes_ = len(self.classes_)
         if self.n_classes_ < 2:
@@ -164,10 +164,10 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _La
         Raises
         ------
         ValueError
-            If there are more than two classes and `multi_class` is "one_vs_one".
+            If there are more than two classes and `multi_class` was "one_vs_one" in ``fit``.
         """
         check_is_fitted(self)
-        if self.n_classes_ > 2 and self.multi_class == "one_vs_one":
+        if isinstance(self.base_estimator_, OneVsOneClassifier):
             raise ValueError(
                 f"{type(self).__name__}: one_vs_one multi-class mode does not support predicting probability "
                 "estimates. Use one_vs_rest mode instead."

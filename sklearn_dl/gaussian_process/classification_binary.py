@@ -1,23 +1,29 @@
 """Gaussian process classification of two classes: what the classifier of many holds one of, or several."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dl._base.params import Estimator, NonNegativeInt, PositiveInt, RandomState, param
+from sklearn_dl._base.params import PositiveInt, RandomState, param
 from sklearn_dl.gaussian_process.covariance import Covariance, compile_covariance
-from sklearn_dl.gaussian_process.hyperparameters import Objective, minimize_from, starting_points
+from sklearn_dl.gaussian_process.hyperparameters import (
+    LogNormalPriors,
+    Objective,
+    minimize_from,
+    starting_points,
+)
+from sklearn_dl.gaussian_process.inference import CROSS_ELEMENTS, negative_log_posterior
 from sklearn_dl.gaussian_process.laplace import LaplaceLikelihood, mean_probability
 from sklearn_dl.gaussian_process.posterior import explained_variance
+from sklearn_dl.gaussian_process.search_parameters import _SearchParameters
+from sklearn_dl.gaussian_process.signal import slices
 
-_CROSS_ELEMENTS = 1 << 21  # 16 MB of covariances with the training rows at a time
 
-
-class _LaplaceParameters(Estimator):
+class _LaplaceParameters(_SearchParameters):
     """Parameters that the classifiers of two and of many classes share."""
 
     kernel: Kernel | None = param(
@@ -25,16 +31,6 @@ class _LaplaceParameters(Estimator):
         doc="Covariance of the latent function, whose values are where the search for hyper-parameters "
         'starts. None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed").',
         kw_only=False,
-    )
-    optimizer: Literal["fmin_l_bfgs_b"] | Callable | None = param(
-        default="fmin_l_bfgs_b",
-        doc="How hyper-parameters are searched: by L-BFGS-B, or by a function ``optimizer(obj_func, "
-        "initial_theta, bounds)`` that returns the best theta and its value, where ``obj_func(theta, "
-        "eval_gradient=True)`` is to be minimised. None keeps those of the kernel.",
-    )
-    n_restarts_optimizer: NonNegativeInt = param(
-        default=0,
-        doc="Further searches, from random starts within the bounds. Several threads share them out.",
     )
     max_iter_predict: PositiveInt = param(
         default=100,
@@ -44,9 +40,6 @@ class _LaplaceParameters(Estimator):
         default=False,
         doc="Changes nothing: within a fit every search for the posterior mode starts from the last one "
         "found, as scikit-learn's do if True. Those may then stop short of the mode; these do not.",
-    )
-    copy_X_train: bool = param(  # noqa: N815
-        default=True, doc="Whether a copy of the training rows is kept; else a reference, where it will do."
     )
     random_state: RandomState = param(default=None, doc="Seed of the random starts.")
 
@@ -118,18 +111,10 @@ class _BinaryLaplaceClassifier(ClassifierMixin, _LaplaceParameters):
 
     def _objectives(self, likelihood: LaplaceLikelihood) -> Callable[[], Objective]:
         """Maker of objectives; the first reuses the matrices of `likelihood`."""
-        spare = [likelihood]
+        spare, no_priors = [likelihood], LogNormalPriors(self.kernel_, {})
 
         def make() -> Objective:
-            own = spare.pop() if spare else self._likelihood()
-
-            def objective(theta: np.ndarray, eval_gradient: bool = True) -> Any:
-                if not eval_gradient:
-                    return -own.value(theta)
-                value, gradient = own.value_and_gradient(theta)
-                return -value, -gradient
-
-            return objective
+            return negative_log_posterior(spare.pop() if spare else self._likelihood(), no_priors)
 
         return make
 
@@ -143,6 +128,5 @@ class _BinaryLaplaceClassifier(ClassifierMixin, _LaplaceParameters):
     def _covariances_with(self, X: Any) -> Iterator[np.ndarray]:
         """Covariances of rows with the training rows, some at a time."""
         covariance = self._covariance()
-        step = max(1, _CROSS_ELEMENTS // len(self.y_train_))
-        for start in range(0, len(X), step):
-            yield covariance.between(X[start : start + step], self.X_train_, self.kernel_.theta)
+        for rows in slices(len(X), max(1, CROSS_ELEMENTS // len(self.y_train_))):
+            yield covariance.between(X[rows], self.X_train_, self.kernel_.theta)

@@ -81,7 +81,7 @@ class ConjugateGradientInference(MatrixFreeInference):
         model.alpha_ = to_host(dual).astype(np.float64, copy=False).reshape(model.y_train_.shape)
         model.n_iter_, model.residual_ = estimate.n_iter + n_iter, float(residual.max())
         model.log_marginal_likelihood_value_ = estimate.value
-        if model.residual_ > model.cg_tol:
+        if not model.residual_ <= model.cg_tol:  # NaN too
             self._warn("the dual coefficients", model.residual_, model.n_iter_)
         if model.fast_variance:
             model.variance_factor_ = to_host(_variance_factor(self._system))
@@ -105,11 +105,12 @@ class ConjugateGradientInference(MatrixFreeInference):
             f"at a relative residual of {residual:.1e}, above cg_tol={tol:.1e}. Raise preconditioner_size, "
             "cg_max_iter or the noise, or ask for less by cg_tol.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def grow(self, X: Any, y: np.ndarray, noise: np.ndarray) -> None:
         """Solve anew with the further rows."""
+        self.noise_of(X, noise)
         self.condition()
 
     @cached_property
@@ -137,7 +138,7 @@ class ConjugateGradientInference(MatrixFreeInference):
     def _solved(self, cross: Array) -> Array:
         model = self.model
         solution = self._system.solve(cross.T, tol=model.cg_tol, max_iter=model.cg_max_iter)
-        if solution.residual.max() > model.cg_tol:
+        if not solution.residual.max() <= model.cg_tol:
             self._warn("the variances", float(solution.residual.max()), solution.n_iter)
         return solution.x
 

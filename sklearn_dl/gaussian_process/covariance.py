@@ -1,6 +1,5 @@
 """From a kernel of scikit-learn to a covariance that is evaluated by blocks, and differentiated."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -8,9 +7,9 @@ import numpy as np
 from sklearn.gaussian_process import kernels
 
 from sklearn_dl.gaussian_process import stationary, terms
+from sklearn_dl.gaussian_process.fused import fuse
 from sklearn_dl.gaussian_process.pairs import Hyperparameter, Pairs, row_slices
-
-WeightOf = Callable[[slice, slice], np.ndarray]  # block of a symmetric matrix
+from sklearn_dl.gaussian_process.weights import PairWeights
 
 _MATERN = {
     0.5: stationary.matern_12,
@@ -24,21 +23,29 @@ class CompiledCovariance:
     """Covariances of rows by an expression of terms, as a function of the hyper-parameters theta."""
 
     def __init__(self, term: terms.Term) -> None:
-        self.term = term
+        self.term, self._fused = term, fuse(term)
 
-    def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray) -> None:
-        """Write the upper triangle of the covariance of X with itself into `out`."""
+    def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
+        """Write the upper triangle of the covariance of X with itself into `out`.
+
+        With `often`, as in a search, compiled code may be loaded, which takes longer than one covariance.
+        """
+        if often and self._fused is not None and self._fused.pays(X, theta):
+            self._fused.fill(X, theta, out)
+            return
         pairs = Pairs(X, X, diagonal=True)
         for rows in row_slices(len(X), len(X)):
             columns = slice(rows.start, len(X))
             out[rows, columns] = self.term(pairs.block(rows, columns), theta).values
 
-    def contract(self, X: np.ndarray, theta: np.ndarray, weight: WeightOf) -> np.ndarray:
+    def contract(self, X: np.ndarray, theta: np.ndarray, weights: PairWeights) -> np.ndarray:
         """Half the sum of weight times derivative of the covariance, by each element of theta."""
+        if self._fused is not None and self._fused.pays(X, theta):
+            return self._fused.contract(X, theta, weights)
         pairs, gradient = Pairs(X, X, diagonal=True), np.zeros(len(theta))
         for rows in row_slices(len(X), len(X)):
             columns = slice(rows.start, len(X))
-            adjoint = _upper_half(weight(rows, columns))
+            adjoint = _upper_half(weights.block(rows, columns))
             self.term(pairs.block(rows, columns), theta).add_gradient(adjoint, gradient)
         return gradient
 
@@ -67,14 +74,14 @@ class OwnCovariance:
     def __init__(self, kernel: kernels.Kernel) -> None:
         self.kernel = kernel
 
-    def fill(self, X: Any, theta: np.ndarray, out: np.ndarray) -> None:
+    def fill(self, X: Any, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
         """Write the upper triangle of the covariance of X with itself into `out`."""
         out[...] = self.kernel.clone_with_theta(theta)(X)
 
-    def contract(self, X: Any, theta: np.ndarray, weight: WeightOf) -> np.ndarray:
+    def contract(self, X: Any, theta: np.ndarray, weights: PairWeights) -> np.ndarray:
         """Half the sum of weight times derivative of the covariance, by each element of theta."""
         _, derivative = self.kernel.clone_with_theta(theta)(X, eval_gradient=True)
-        adjoint = _upper_half(weight(slice(0, len(X)), slice(0, len(X))))
+        adjoint = _upper_half(weights.block(slice(0, len(X)), slice(0, len(X))))
         return np.einsum("ij,ijk->k", adjoint, derivative)
 
     def between(self, rows: Any, columns: Any, theta: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from sklearn_dl.gaussian_process.hyperparameters import (
 from sklearn_dl.gaussian_process.posterior import clip_variance
 from sklearn_dl.gaussian_process.signal import SignalCovariance, slices
 
+CROSS_ELEMENTS = 1 << 21  # 16 MB of covariances with the training rows at a time
 _LEAST_NOISE = 1e-8  # over the variance of the function: the square root of the precision of float64
 
 
@@ -79,8 +80,8 @@ class Inference(ABC):
         """Mean (n_samples, n_targets) and variance (n_samples,) of each target given all others."""
         raise NotImplementedError(
             f'{type(self.model).__name__}.leave_one_out needs inference="exact", as it reads the inverse of '
-            "the covariance matrix. Use sklearn.model_selection.cross_val_predict with this estimator and "
-            "optimizer=None instead."
+            "the covariance matrix. Use sklearn.model_selection.cross_val_predict with an estimator of "
+            "kernel=kernel_ and optimizer=None instead."
         )
 
     def here(self, array: Any) -> Any:
@@ -118,8 +119,8 @@ class Inference(ABC):
         """Covariance of the rows before the training rows are known, their noise included."""
 
     def rows_at_a_time(self, n_centres: int) -> int:
-        """Rows of a block to predict for: 16 MB of covariances."""
-        return max(1, (1 << 21) // n_centres)
+        """Rows of a block to predict for."""
+        return max(1, CROSS_ELEMENTS // n_centres)
 
     def predict(
         self, rows: Array, *, variance: bool = False, covariance: bool = False
@@ -163,16 +164,32 @@ class MatrixFreeInference(Inference):
         return move_like(array, self.like)
 
     def prepare(self) -> None:
-        """Refuse rows without noise, as the bound and the iterations divide by it."""
+        """Refuse noise alone, and rows without any, as the bound and the iterations divide by it."""
+        owner = f'{type(self.model).__name__}: inference="{self.model.inference}"'
         variances = self.signal.variances(self.model.X_train_, self.theta)
-        least = (self.model.noise_train_ + variances.noise).min()
-        if least < _LEAST_NOISE * variances.signal.max():
+        least, greatest = (self.model.noise_train_ + variances.noise).min(), variances.signal.max()
+        if greatest == 0:
             raise ValueError(
-                f'{type(self.model).__name__}: inference="{self.model.inference}" needs noise of at least '
-                f"{_LEAST_NOISE:.0e} times the variance of the function, {variances.signal.max():.3g}; there "
-                f"is {least:.3g}. Add a WhiteKernel to the kernel, whose level is then searched, or raise "
-                'alpha. For noise-free rows use inference="exact".'
+                f"{owner} needs a kernel that relates the rows to each other; {self.model.kernel_} holds "
+                'noise alone. Add another kernel to it, or use inference="exact".'
             )
+        if least < _LEAST_NOISE * greatest:
+            raise ValueError(
+                f"{owner} needs noise of at least {_LEAST_NOISE:.0e} times the variance of the function, "
+                f"{greatest:.3g}; there is {least:.3g}. Add a WhiteKernel to the kernel, whose level is then "
+                'searched, or raise alpha. For noise-free rows use inference="exact".'
+            )
+
+    def noise_of(self, X: Array, noise: np.ndarray) -> np.ndarray:
+        """Variance of the noise of further rows, that of the kernel included."""
+        total = noise + self.signal.variances(to_host(X), self.theta).noise
+        if total.min() <= 0:
+            raise ValueError(
+                f"{type(self.model).__name__}.partial_fit: every row needs noise above 0 where inference is "
+                f"not exact; {np.sum(total <= 0)} of {len(total)} have none. Give it as sample_noise, as in "
+                "fit, or as alpha."
+            )
+        return total
 
     def between(self, rows: Array, centres: Array) -> Array:
         """Covariances of rows with centres."""
@@ -209,5 +226,5 @@ def log_priors(model: Any) -> LogNormalPriors:
     """Priors of the hyper-parameters of a regressor."""
     kernel, priors = model.kernel_, model.priors
     if priors == "dimension":
-        return LogNormalPriors(kernel, dimension_priors(kernel, model.X_train_.shape[1]))
-    return LogNormalPriors(kernel, check_priors(priors or {}, type(model).__name__))
+        return LogNormalPriors(kernel, dimension_priors(model.X_train_.shape[1]))
+    return LogNormalPriors(kernel, check_priors(priors or {}, kernel, type(model).__name__))

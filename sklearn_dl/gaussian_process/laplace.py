@@ -9,6 +9,7 @@ from scipy.special import erf, expit
 from sklearn_dl.gaussian_process.covariance import Covariance
 from sklearn_dl.gaussian_process.likelihood import invert
 from sklearn_dl.gaussian_process.pairs import row_slices
+from sklearn_dl.gaussian_process.weights import PairWeights
 
 _GAIN = 1e-10  # of the log-posterior, below which Newton's step was the last: it converges quadratically
 _HALVINGS = 30
@@ -68,12 +69,13 @@ class LaplaceLikelihood:
         self._dual = dual
         self._covariances, self._buffer = np.zeros((2, len(labels), len(labels)))
 
-    def mode(self, theta: np.ndarray, *, clean: bool = False) -> Mode | None:
+    def mode(self, theta: np.ndarray, *, clean: bool = False, often: bool = False) -> Mode | None:
         """Posterior mode at theta; None where the covariance is not positive definite.
 
-        The factor lies in a buffer and lives until the next call. With `clean` its other triangle is 0.
+        The factor lies in a buffer and lives until the next call. With `clean` its other triangle is 0,
+        and with `often` there are more calls to come.
         """
-        self.covariance.fill(self.X, theta, self._covariances)
+        self.covariance.fill(self.X, theta, self._covariances, often=often)
         if not np.isfinite(self._covariances.diagonal()).all():
             return None
         dual, latent = self._start()
@@ -96,7 +98,7 @@ class LaplaceLikelihood:
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-likelihood and its derivative by theta."""
-        mode = self.mode(theta)
+        mode = self.mode(theta, often=True)
         if mode is None:
             return -np.inf, np.zeros(len(theta))
         invert(mode.L)  # the inverse of B, in the buffer
@@ -107,13 +109,8 @@ class LaplaceLikelihood:
         # Lines 12 to 15 are linear in the derivative of the covariance: this is what it is multiplied with.
         left = np.column_stack([mode.dual, moved, mode.slope])
         right = np.column_stack([mode.dual, mode.slope, moved])
-
-        def weight(rows: slice, columns: slice) -> np.ndarray:
-            precision = self._buffer[rows, columns] * mode.root[columns]
-            precision *= mode.root[rows, None]
-            return np.subtract(left[rows] @ right[columns].T, precision, out=precision)
-
-        return mode.log_likelihood, self.covariance.contract(self.X, theta, weight)
+        weights = PairWeights(left, right, self._buffer, mode.root)
+        return mode.log_likelihood, self.covariance.contract(self.X, theta, weights)
 
     def _start(self) -> tuple[np.ndarray, np.ndarray]:
         latent = self._times_covariance(self._dual)

@@ -24,7 +24,7 @@ def clip_variance(variance: np.ndarray) -> np.ndarray:
     """Variances with negative ones set to 0, and a warning: rounding alone gives them."""
     if (variance < 0).any():
         warnings.warn(
-            "Predicted variances smaller than 0. Setting those variances to 0.", UserWarning, stacklevel=5
+            "Predicted variances smaller than 0. Setting those variances to 0.", UserWarning, stacklevel=4
         )
     return np.maximum(variance, 0)
 

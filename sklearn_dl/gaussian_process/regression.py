@@ -1,21 +1,21 @@
 """Gaussian process regression: a distribution over functions, conditioned on the rows."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin, clone
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dl._base.arrays import is_tensor, move_like, to_host
-from sklearn_dl._base.params import NonNegativeFloat, NonNegativeInt, PositiveInt, RandomState, param
 from sklearn_dl.gaussian_process.conjugate_gradients_inference import ConjugateGradientInference
 from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
+from sklearn_dl.gaussian_process.kernel_checks import require_length_scales_for, require_one_value
 from sklearn_dl.gaussian_process.large_data import _LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
+from sklearn_dl.gaussian_process.regression_parameters import _RegressionParameters
 from sklearn_dl.gaussian_process.sparse_inference import SparseInference
 
 _INFERENCES: dict[str, type[Inference]] = {
@@ -25,7 +25,9 @@ _INFERENCES: dict[str, type[Inference]] = {
 }
 
 
-class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAdditions, _LargeDataParameters):
+class GaussianProcessRegressor(
+    MultiOutputMixin, RegressorMixin, RegressionAdditions, _RegressionParameters, _LargeDataParameters
+):
     r"""Gaussian process regression, with hyper-parameters of greatest marginal likelihood.
 
     The targets are values of a function with a normal prior, of covariance ``kernel``, plus noise of variance
@@ -76,54 +78,6 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
     >>> bool(abs(mean[0] - np.sin(5)) < 0.1)
     True
     """
-
-    kernel: Kernel | None = param(
-        default=None,
-        doc="Covariance function, whose values are where the search for hyper-parameters starts. "
-        'None means ConstantKernel(1.0, "fixed") * RBF(1.0, "fixed") before ``fit`` and '
-        "ConstantKernel() * RBF() in it; where inference is not exact, ConstantKernel() * RBF(spread of the "
-        "rows) + WhiteKernel(0.1).",
-        kw_only=False,
-    )
-    alpha: NonNegativeFloat | np.ndarray = param(
-        default=1e-10,
-        doc="Variance of the noise, added to the diagonal of the covariance; an array has one for each "
-        "training row. Larger is smoother. In units of the normalised target where normalize_y is True.",
-    )
-    optimizer: Literal["fmin_l_bfgs_b"] | Callable | None = param(
-        default="fmin_l_bfgs_b",
-        doc="How hyper-parameters are searched: by L-BFGS-B, or by a function ``optimizer(obj_func, "
-        "initial_theta, bounds)`` that returns the best theta and its value, where ``obj_func(theta, "
-        "eval_gradient=True)`` is to be minimised. None keeps those of the kernel.",
-    )
-    n_restarts_optimizer: NonNegativeInt = param(
-        default=0,
-        doc="Further searches, from random starts within the bounds. Several threads share them out.",
-    )
-    normalize_y: bool = param(
-        default=False, doc="Whether targets are centred and scaled to unit variance first."
-    )
-    copy_X_train: bool = param(  # noqa: N815
-        default=True, doc="Whether a copy of the training rows is kept; else a reference, where it will do."
-    )
-    n_targets: PositiveInt | None = param(
-        default=None, doc="Number of targets of predictions before ``fit``; None means 1."
-    )
-    priors: dict | Literal["dimension"] | None = param(
-        default=None,
-        doc='Log-normal priors of hyper-parameters, as {"length_scale": (mean, std of the logarithm)}. They '
-        'keep them off the bounds where data are few. "dimension": for length scales (sqrt(2) + '
-        "log(n_features) / 2, sqrt(3)) and for noise levels (-4, 1), meant for features and targets of unit "
-        "scale. None: none.",
-    )
-    warm_start: bool = param(
-        default=False,
-        doc="Whether the search starts from the hyper-parameters of the last fit, where there are as many.",
-    )
-    random_state: RandomState = param(
-        default=None,
-        doc="Seed of the random starts; beside exact inference also of k-means, subset and random vectors.",
-    )
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
         "kernel_": ("Kernel", "Kernel with the hyper-parameters that were found."),
@@ -179,19 +133,19 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         Raises
         ------
         ValueError
-            If a parameter is out of its range, X or y holds NaN or infinity, or their numbers of rows or
-            those of alpha or `sample_noise` differ; or there is no noise and inference is not exact.
+            If a parameter is out of its range, the kernel is a CompoundKernel or has length scales for
+            another number of features, X or y holds NaN or infinity, or their numbers of rows or those of
+            alpha or `sample_noise` differ; or inference is not exact and there is no noise, or nothing else.
         NotImplementedError
             If the kernel is evaluated by its own code and inference is not exact.
         LinAlgError
             If the covariance is not positive definite with the largest jitter.
         """
         self._check_params()
-        in_kind, kernel = self.inference != "exact", self.kernel
-        X, y = (
-            self._read_rows(X, RBF() if kernel is None else kernel, reset=True, in_kind=in_kind),
-            self._read_targets(y),
-        )
+        name, in_kind = type(self).__name__, self.inference != "exact"
+        kernel = RBF() if self.kernel is None else self.kernel
+        require_one_value(kernel, name)
+        X, y = self._read_rows(X, kernel, reset=True, in_kind=in_kind), self._read_targets(y)
         self._require_a_target_each(X, y)
         if self.n_targets is not None and y.reshape(len(y), -1).shape[1] != self.n_targets:
             raise ValueError(
@@ -199,14 +153,16 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
                 f"Got {y.reshape(len(y), -1).shape[1]} != {self.n_targets}."
             )
         noise = self._read_noise(sample_noise, len(y), self.alpha)
-        kernel = _INFERENCES[self.inference].default_kernel(X) if kernel is None else clone(kernel)
+        kernel = _INFERENCES[self.inference].default_kernel(X) if self.kernel is None else clone(kernel)
+        require_length_scales_for(X, kernel, name)
         earlier = getattr(self, "kernel_", None) if self.warm_start else None
         if earlier is not None and earlier.n_dims == kernel.n_dims:
             kernel.theta = np.clip(earlier.theta, kernel.bounds[:, 0], kernel.bounds[:, 1])
-        for name in Inference.attributes:
-            self.__dict__.pop(name, None)
+        for attribute in Inference.attributes:
+            self.__dict__.pop(attribute, None)
         self._normalize(y)
-        self._inference_of_fit, self._seed = self.inference, _seed(self.random_state)
+        self._inference_of_fit = self.inference
+        self._seed = _seed(self.random_state) if in_kind else None
         self.kernel_, self.noise_train_ = kernel, noise
         self.X_train_ = self._kept(X)
         self.y_train_ = (y - self._y_train_mean) / self._y_train_std
@@ -244,13 +200,12 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         """
         if return_std and return_cov:
             raise RuntimeError("At most one of return_std or return_cov can be requested.")
-        if hasattr(self, "kernel_") or hasattr(self, "X_train_"):
+        if hasattr(self, "kernel_") or hasattr(self, "X_train_"):  # a damaged fit is no prior
             rows = self._read_rows(X, self.kernel_, reset=False, in_kind=self._inference_of_fit != "exact")
             mean, variance = self._inference(like=rows).predict(
                 rows, variance=return_std, covariance=return_cov
             )
-            mean = self._y_train_std * mean + self._y_train_mean
-            answers: tuple[Any, ...] = (mean[:, 0] if mean.ndim > 1 and mean.shape[1] == 1 else mean,)
+            answers: tuple[Any, ...] = (self._mean_in_units_of_y(mean),)
             if variance is not None:
                 spread = self._in_units_of_y(variance)
                 answers = (*answers, spread if return_cov else np.sqrt(spread))
@@ -311,7 +266,7 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
         Raises
         ------
         ValueError
-            If the gradient is asked for without theta.
+            If theta has another shape, or the gradient is asked for without theta.
         """
         check_is_fitted(self)
         if theta is None:
@@ -319,6 +274,11 @@ class GaussianProcessRegressor(MultiOutputMixin, RegressorMixin, RegressionAddit
                 raise ValueError("Gradient can only be evaluated for theta!=None")
             return self.log_marginal_likelihood_value_
         theta = np.asarray(theta, dtype=np.float64)
+        if theta.shape != (self.kernel_.n_dims,):
+            raise ValueError(
+                f"{type(self).__name__}.log_marginal_likelihood: theta must have shape "
+                f"({self.kernel_.n_dims},), as kernel_.theta has; got {theta.shape}."
+            )
         if not clone_kernel:
             self.kernel_.theta = theta
         likelihood = self._inference().likelihood()

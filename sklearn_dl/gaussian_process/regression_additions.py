@@ -52,7 +52,10 @@ class RegressionAdditions(AtomicFit, RegressionInput):
         Raises
         ------
         ValueError
-            As in ``fit``; also if alpha is an array, which belongs to the rows of ``fit``.
+            As in ``fit``; also if y has another number of targets, or alpha is an array, which belongs to the
+            rows of ``fit``.
+        LinAlgError
+            As in ``fit``.
         """
         if not hasattr(self, "X_train_"):
             return self.fit(X, y, sample_noise)
@@ -94,10 +97,17 @@ class RegressionAdditions(AtomicFit, RegressionInput):
         -------
         log_density : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Larger is better. Its mean, negated, is the NLPD.
+
+        Raises
+        ------
+        ValueError
+            If y has another shape than the means, or X, y or `sample_noise` are as ``fit`` refuses them.
         """
         check_is_fitted(self)
         mean, std = map(to_host, self.predict(X, return_std=True))
         y = self._read_targets(y)
+        if mean.ndim == 1 and y.shape == (len(mean), 1):
+            y = y[:, 0]
         if y.shape != mean.shape:
             raise ValueError(f"{type(self).__name__}: y must have shape {mean.shape}; got {y.shape}.")
         default = float(self.noise_train_.mean()) if sample_noise is None else 0.0
@@ -125,8 +135,7 @@ class RegressionAdditions(AtomicFit, RegressionInput):
         """
         check_is_fitted(self)
         mean, variance = self._inference().leave_one_out()
-        mean = mean.reshape(self.y_train_.shape) * self._y_train_std + self._y_train_mean
-        return mean, np.sqrt(self._in_units_of_y(variance))
+        return self._mean_in_units_of_y(mean), np.sqrt(self._in_units_of_y(variance))
 
     def mean_gradient(self, X: Any) -> np.ndarray:
         """Derivative of the predicted mean by the features.
@@ -152,4 +161,4 @@ class RegressionAdditions(AtomicFit, RegressionInput):
         weights = self.alpha_.reshape(len(centres), -1) * self._y_train_std
         by_rows = partial(compile_covariance(self.kernel_).slopes, rows, centres, self.kernel_.theta)
         gradient = np.stack([by_rows(weight) for weight in weights.T], axis=-1)
-        return gradient[..., 0] if self.alpha_.ndim == 1 else gradient
+        return gradient[..., 0] if gradient.shape[-1] == 1 else gradient

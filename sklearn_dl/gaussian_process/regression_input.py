@@ -59,14 +59,22 @@ class RegressionInput(FloatTableInput):
             ("alpha", alpha),
             ("sample_noise", 0.0 if sample_noise is None else sample_noise),
         ):
-            values = np.asarray(on_host(value), dtype=np.float64)
-            if values.size != 1 and values.shape != (n_samples,):
+            try:
+                values = np.asarray(on_host(value), dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must hold numbers; got {value!r}."
+                ) from error
+            if values.shape not in ((), (1,), (n_samples,)):
                 raise ValueError(
                     f"{type(self).__name__}: {name} must be a scalar or an array with same number of "
-                    f"entries as y. ({len(values)} != {n_samples})"
+                    f"entries as y, of shape ({n_samples},); got shape {values.shape}."
                 )
             if not np.isfinite(values).all() or (values < 0).any():
-                raise ValueError(f"{type(self).__name__}: {name} must hold finite variances of at least 0.")
+                wrong = values[~(np.isfinite(values) & (values >= 0))].flat[0]
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must hold finite variances of at least 0; got {wrong}."
+                )
             total += values
         return total
 
@@ -78,6 +86,11 @@ class RegressionInput(FloatTableInput):
             # A constant target, but for rounding, has no scale.
             constant = std <= 10 * np.finfo(np.float64).eps * np.abs(y).max(axis=0)
             self._y_train_mean, self._y_train_std = np.mean(y, axis=0), np.where(constant, 1.0, std)
+
+    def _mean_in_units_of_y(self, mean: np.ndarray) -> np.ndarray:
+        """Means of the normalised targets in units of y, of shape (n_rows,) where there is one target."""
+        mean = self._y_train_std * mean + self._y_train_mean
+        return mean[:, 0] if mean.ndim > 1 and mean.shape[1] == 1 else mean
 
     def _in_units_of_y(self, variance: np.ndarray) -> np.ndarray:
         """Variances of the normalised targets times the squared scale of each target, as a last axis."""

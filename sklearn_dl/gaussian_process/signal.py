@@ -66,7 +66,8 @@ class SignalCovariance:
             raise NotImplementedError(
                 f'{owner}: inference="sgpr" and "cg" take sums, products and powers of ConstantKernel, '
                 "WhiteKernel, RBF, Matern (nu 0.5, 1.5, 2.5 or inf), RationalQuadratic, ExpSineSquared and "
-                f'DotProduct; got {kernel}. Use inference="exact" for it.'
+                f"DotProduct, at least one of which relates rows to each other; got {kernel}. Use "
+                'inference="exact" for it.'
             )
         self._noisy, self.term = covariance.term, without_noise(covariance.term)
         self._whole = CompiledCovariance(self.term)

@@ -47,14 +47,14 @@ class SparsePosterior(NamedTuple):
 
     def extended(
         self, signal: SignalCovariance, Z: Array, X: Array, y: Array, noise: Array, theta: np.ndarray
-    ) -> "SparsePosterior":
-        """Posterior with further rows, of known noise, at the same hyper-parameters."""
+    ) -> "SparsePosterior | None":
+        """Posterior with further rows, of known noise, at the same hyper-parameters; None if that fails."""
         B, projected = self.LB @ self.LB.T, self.LB @ self.fit
         for A, targets in _whitened_rows(self.L, signal, Z, X, y, noise, theta):
             B = B + A @ A.T
             projected = projected + A @ targets
         LB = cholesky(B)
-        return self._replace(LB=LB, fit=solve_lower(LB, projected))
+        return None if LB is None else self._replace(LB=LB, fit=solve_lower(LB, projected))
 
 
 class VariationalBound:

@@ -60,15 +60,16 @@ class SparseInference(MatrixFreeInference):
     def condition(self) -> None:
         """Condition the inducing points on the rows at the hyper-parameters of kernel_."""
         posterior = self._bound.posterior(self.theta, self.here(self.centres))
-        if posterior is None:
-            raise np.linalg.LinAlgError(
-                f"{type(self.model).__name__}: the inducing points could not be conditioned on the rows "
-                f"at {self.model.kernel_}. Raise the lower bound of its noise_level, or alpha."
-            )
         self._keep(posterior)
 
-    def _keep(self, posterior: SparsePosterior) -> None:
+    def _keep(self, posterior: SparsePosterior | None) -> None:
         model = self.model
+        if posterior is None:
+            raise np.linalg.LinAlgError(
+                f"{type(model).__name__}: the inducing points could not be conditioned on the rows at "
+                f"{model.kernel_}. Either the kernel is not positive definite there, as ExpSineSquared of "
+                "several features, or the noise is too little: raise the bounds of noise_level, or alpha."
+            )
         weights = to_host(posterior.weights).astype(np.float64, copy=False)
         model.alpha_ = weights if model.y_train_.ndim == 2 else weights[:, 0]
         model.L_, model.jitter_ = to_host(posterior.L), posterior.jitter
@@ -85,8 +86,8 @@ class SparseInference(MatrixFreeInference):
 
     def grow(self, X: Array, y: np.ndarray, noise: np.ndarray) -> None:
         """Add further rows to what the inducing points know."""
-        noise = noise + self.signal.variances(to_host(X), self.theta).noise
-        X, y, noise = (move_like(a, self.like) for a in (X, y.reshape(len(y), -1), noise))
+        arrays = X, y.reshape(len(y), -1), self.noise_of(X, noise)
+        X, y, noise = map(self.here, arrays)
         Z = self.here(self.centres)
         self._keep(self._posterior.extended(self.signal, Z, X, y, noise, self.theta))
 
@@ -126,10 +127,12 @@ def _inducing_points(model: Any) -> np.ndarray:
 
     X, given = model.X_train_, model.inducing_points
     if isinstance(given, np.ndarray):
-        if given.ndim != 2 or given.shape[1] != X.shape[1] or not np.isfinite(given).all():
+        fits = given.ndim == 2 and len(given) > 0 and given.shape[1] == X.shape[1]
+        if not (fits and given.dtype.kind in "biuf" and np.isfinite(given).all()):
             raise ValueError(
-                f"{type(model).__name__}: inducing_points must be finite, of shape (n_inducing_points, "
-                f"{X.shape[1]}); got shape {given.shape}."
+                f"{type(model).__name__}: inducing_points must be finite numbers, of shape "
+                f"(n_inducing_points, {X.shape[1]}) with at least one point; got shape {given.shape} of "
+                f"{given.dtype}."
             )
         return given.astype(np.float64)
     distinct = np.unique(X, axis=0)

@@ -76,6 +76,8 @@ class _StationaryEvaluation:
         if self.parameter.slot is None:
             return
         weight = adjoint * self.slope()
+        if self.pairs.diagonal:  # a row's difference to itself is 0, which products miss by rounding
+            np.fill_diagonal(weight, 0)
         if np.ndim(self.scale) == 0:
             self.parameter.add(gradient, np.vdot(weight, self.squared))
         else:

@@ -162,8 +162,9 @@ def test_several_classes_are_told_apart_as_by_scikit_learn(multi_class):
     if multi_class == "one_vs_rest":
         np.testing.assert_allclose(model.predict_proba(X), reference.predict_proba(X), atol=1e-8)
     else:
-        with pytest.raises(ValueError, match="one_vs_rest"):
-            model.predict_proba(X)
+        for named in ("one_vs_one", "one_vs_rest"):  # what counts is how it was fitted
+            with pytest.raises(ValueError, match="Use one_vs_rest mode"):
+                model.set_params(multi_class=named).predict_proba(X)
     apart = model.kernel_.theta + np.arange(6)
     for theta in (np.array([0.5, 1.0]), apart):
         value, gradient = model.log_marginal_likelihood(theta, eval_gradient=True)
@@ -217,6 +218,7 @@ def test_what_cannot_be_fitted_is_refused(rows):
     X, y = rows
     for params, labels, message in (
         ({"kernel": CompoundKernel([RBF()])}, y, "CompoundKernel"),
+        ({"kernel": RBF(np.ones(2))}, y, r"dimensions as data \(2!=3\)"),
         ({"multi_class": "multinomial"}, y, "multi_class must be"),
         ({"max_iter_predict": 0}, y, "above 0"),
         ({}, np.zeros(90), "2 or more distinct classes"),

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
@@ -57,6 +58,23 @@ def test_a_fit_that_fails_leaves_the_earlier_one(inference, rows):
     with pytest.raises(ValueError, match="needs noise"):
         model.set_params(kernel=RBF()).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), before)
+
+
+@pytest.mark.parametrize("inference", ["sgpr", "cg"])
+def test_further_rows_without_noise_are_refused_and_leave_the_fit(inference, rows):
+    X, y = rows
+    model = GaussianProcessRegressor(RBF(), alpha=0.0, inference=inference, random_state=0)
+    model.fit(X, y, sample_noise=np.full(len(y), 0.1))
+    before = model.predict(X)
+    with pytest.raises(ValueError, match=r"every row needs noise above 0 .*; 2 of 2 have none"):
+        model.partial_fit(X[:2], y[:2])
+    assert_array_equal(model.predict(X), before)
+
+
+@pytest.mark.parametrize("inference", ["sgpr", "cg"])
+def test_a_kernel_of_noise_alone_is_refused(inference, rows):
+    with pytest.raises(ValueError, match="a kernel that relates the rows to each other"):
+        GaussianProcessRegressor(WhiteKernel() * RBF(), inference=inference).fit(*rows)
 
 
 @pytest.mark.parametrize("inference", ["sgpr", "cg"])

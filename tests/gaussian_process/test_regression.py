@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal, norm
 from sklearn.datasets import load_diabetes
@@ -305,7 +306,10 @@ def test_priors_by_dimension_keep_length_scales_of_few_rows_off_the_bounds():
     assert 0.1 < kept.min() < kept.max() < 100
 
 
-@pytest.mark.parametrize("priors", [{"scale": (0, 1)}, {"length_scale": 3}, {"length_scale": (0, -1)}])
+@pytest.mark.parametrize(
+    "priors",
+    [{"scale": (0, 1)}, {"length_scale": 3}, {"length_scale": (0, -1)}, {"length_scale": ("a", "b")}],
+)
 def test_priors_that_mean_nothing_are_refused(priors, rows):
     with pytest.raises(ValueError, match="priors"):
         GaussianProcessRegressor(RBF(), priors=priors).fit(*rows)
@@ -393,6 +397,58 @@ def test_wrong_numbers_of_noise_values_are_refused(rows):
     fitted = GaussianProcessRegressor(alpha=np.ones(len(y))).fit(X, y)
     with pytest.raises(ValueError, match="sample_noise"):
         fitted.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("normalize_y", [True, False])
+def test_a_column_of_targets_is_one_target(normalize_y, rows):
+    X, y = rows
+    params = {"kernel": NOISY["rbf"], "optimizer": None, "normalize_y": normalize_y}
+    one = GaussianProcessRegressor(**params).fit(X, y)
+    column = GaussianProcessRegressor(**params).fit(X, y[:, None])
+    for mine, theirs in zip(column.leave_one_out(), one.leave_one_out(), strict=True):
+        assert_allclose(mine, theirs, rtol=1e-12)
+    assert_allclose(column.mean_gradient(X), one.mean_gradient(X), rtol=1e-12)
+    density = one.log_predictive_density(X, y)
+    assert_allclose(column.log_predictive_density(X, y[:, None]), density, rtol=1e-12)
+    assert_allclose(column.log_predictive_density(X, y), density, rtol=1e-12)
+
+
+def test_hyper_parameters_of_another_number_are_refused(rows):
+    model = ours(NOISY["rbf"], *rows)
+    theta = model.kernel_.theta
+    for wrong in (theta[:-1], np.append(theta, 0.0), theta[None]):
+        with pytest.raises(ValueError, match=r"theta must have shape \(\d,\), as kernel_.theta has; got"):
+            model.log_marginal_likelihood(wrong, eval_gradient=True)
+
+
+@pytest.mark.parametrize("inference", ["exact", "sgpr", "cg"])
+def test_kernels_for_other_rows_are_refused(inference, rows):
+    X, y = rows
+    n_others = X.shape[1] + 1
+    scales = 2.0 * RBF(np.ones(n_others)) + WhiteKernel()
+    with pytest.raises(ValueError, match=rf"dimensions as data \({n_others}!={X.shape[1]}\); got RBF"):
+        GaussianProcessRegressor(scales, inference=inference).fit(X, y)
+    with pytest.raises(ValueError, match="kernel cannot be a CompoundKernel"):
+        GaussianProcessRegressor(CompoundKernel([RBF(), RBF()]), inference=inference).fit(X, y)
+
+
+@pytest.mark.parametrize("answer", [None, (np.zeros(2), 0.0), np.zeros(2)])
+def test_what_an_optimizer_must_return_is_said(answer, rows):
+    with pytest.raises(ValueError, match=r"optimizer must return \(theta, value\)"):
+        GaussianProcessRegressor(RBF(), optimizer=lambda objective, theta, bounds: answer).fit(*rows)
+
+
+def test_random_starts_are_those_of_the_generator_that_is_given(rows):
+    def stay(objective, theta, bounds):
+        starts.append(theta)
+        return theta, 0.0
+
+    starts: list[np.ndarray] = []
+    params = {"kernel": NOISY["rbf"], "optimizer": stay, "n_restarts_optimizer": 2, "alpha": 0.1}
+    GaussianProcessRegressor(**params, random_state=np.random.RandomState(3)).fit(*rows)
+    seeded, starts = starts, []
+    GaussianProcessRegressor(**params, random_state=3).fit(*rows)
+    assert_array_equal(seeded, starts)
 
 
 def test_tensors_are_answered_with_tensors(rows):

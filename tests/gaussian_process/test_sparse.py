@@ -220,7 +220,10 @@ def test_what_only_the_exact_process_does_says_what_to_use_instead(rows):
         sparse(Matern(nu=2.0) + WhiteKernel(), X, y)
 
 
-@pytest.mark.parametrize("points", [np.zeros((4, 2)), np.zeros(3), np.full((4, 3), np.nan)])
+@pytest.mark.parametrize(
+    "points",
+    [np.zeros((4, 2)), np.zeros(3), np.zeros((0, 3)), np.full((4, 3), np.nan), np.full((4, 3), "a")],
+)
 def test_inducing_points_of_another_shape_are_refused(points, rows):
-    with pytest.raises(ValueError, match="inducing_points must be finite, of shape"):
+    with pytest.raises(ValueError, match="inducing_points must be finite numbers, of shape"):
         sparse(KERNELS["rbf-ard"], *rows, points)

@@ -14,7 +14,7 @@ from sklearn_dl.linear_model.augmented_rows import RowSpan
 from sklearn_dl.linear_model.gram import in_float64
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 
-_MOST_ROWS = 300  # up to which their inner products cost no more than some passes over them
+_MOST_ROWS = 1000  # up to which their inner products cost no more than the passes that they save
 _LARGEST_FILLED = 1_000_000  # elements of CSR up to which its zeros are no burden
 
 

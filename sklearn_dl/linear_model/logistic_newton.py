@@ -30,8 +30,8 @@ from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian,
 
 _MAX_NEWTON_COST = 2e7  # multiplications for a Hessian, up to which every step takes a new one
 _MAX_NEWTON_SIZE = 150  # parameters
-_PATIENCE = 40  # steps of L-BFGS on few rows, before their inner products or Newton's method take over,
-_MAX_LATE_SIZE = 700  # for up to so many parameters
+_PATIENCE = 40  # steps of L-BFGS on few rows, before inner products, or Newton steps, take over:
+_MAX_LATE_SIZE = 700  # these for up to so many parameters
 _LEAST_CURVATURE = 1e-12  # of that at zero
 _FEW_ROWS = 300  # whose probabilities are no burden beside the Hessian of their features
 _MAX_DENSE_SIZE = 1100  # features, up to which a Hessian is factorised

@@ -101,7 +101,7 @@ def test_steps_are_told_in_features():
     np.testing.assert_allclose(*np.array(seen).T, rtol=1e-10)
 
 
-def _objective(model, X, y):
+def _binary_objective(model, X, y):
     margins = np.where(y > 0, 1, -1) * model.decision_function(X)
     return model.C * np.logaddexp(0, -margins).sum() + np.sum(model.coef_**2) / 2
 
@@ -111,7 +111,7 @@ def test_rows_of_like_scales_take_no_inner_products(monkeypatch):
     expected = LogisticRegression(tol=1e-9).fit(X, y)
     monkeypatch.setattr(logistic_newton, "RowSpace", None)
     fitted = LogisticRegression().fit(X, y)
-    assert _objective(fitted, X, y) <= _objective(expected, X, y) * (1 + 1e-3)
+    assert _binary_objective(fitted, X, y) <= _binary_objective(expected, X, y) * (1 + 1e-3)
 
 
 @pytest.mark.parametrize("shape", [(250, 600), (400, 900)])
@@ -123,5 +123,5 @@ def test_columns_of_unlike_scales_lead_on_to_the_row_space(shape):
         warnings.simplefilter("error")
         fitted = LogisticRegression(C=1e-3).fit(X, y)
     expected = LogisticRegression(C=1e-3, tol=1e-10, max_iter=1000).fit(X, y)
-    assert _objective(fitted, X, y) <= _objective(expected, X, y) * (1 + 1e-3)
+    assert _binary_objective(fitted, X, y) <= _binary_objective(expected, X, y) * (1 + 1e-3)
     assert fitted.n_iter_[0] > logistic_newton._PATIENCE

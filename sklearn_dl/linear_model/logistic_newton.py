@@ -80,7 +80,7 @@ def _minimize_in_row_space(
     max_iter: int,
     on_step: OnStep | None,
 ) -> Minimum:
-    """As :func:`minimize_logistic`, after `n_done` steps, in as many coordinates as there are rows at most."""
+    """As :func:`minimize_logistic`, after `n_done` steps, in at most as many coordinates as rows."""
     space = RowSpace(loss)
 
     def minimize_in_space(start: np.ndarray | None, renew: bool, n_done: int, last: int) -> Minimum:

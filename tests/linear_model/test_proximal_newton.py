@@ -175,3 +175,15 @@ def test_many_coordinates_stop_at_zero_by_few_solutions(monkeypatch):
     np.testing.assert_allclose(slope, gradient + hessian @ z, atol=1e-4)
     free = z != 0
     np.testing.assert_allclose(slope[free], -0.3 * np.sign(z[free]), atol=1e-3)
+
+
+def test_working_sets_need_no_intercept():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, module._ALL_FEATURES + 1))
+    y = (X[:, 0] > 0).astype(int)
+    fitted = LogisticRegression(solver="saga", l1_ratio=1, fit_intercept=False, tol=1e-6).fit(X, y)
+    margins = np.where(y > 0, 1, -1) * fitted.decision_function(X)
+    slopes = -X.T @ (np.where(y > 0, 1, -1) / (1 + np.exp(margins)))
+    used = fitted.coef_[0] != 0
+    np.testing.assert_allclose(slopes[used], -np.sign(fitted.coef_[0, used]), atol=1e-3)
+    assert np.abs(slopes).max() <= 1 + 1e-3

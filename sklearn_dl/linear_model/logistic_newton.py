@@ -62,7 +62,7 @@ def minimize_logistic(
     """
     if not rows_are_few(loss):
         return _minimize(loss, start, newton_pays(loss), tol, max_iter, on_step)
-    if not loss.l2[0] or loss.n_samples <= (_MAX_NEWTON_SIZE if loss.n_classes == 2 else _FEW_ROWS):
+    if not loss.l2[0] or loss.n_classes > 2 or loss.n_samples <= _MAX_NEWTON_SIZE:
         return _minimize_in_row_space(loss, start, 0, tol, max_iter, on_step)
     # Where scales are alike, some passes over the rows cost less than their inner products.
     by_diagonal = loss.n_samples <= _FEW_ROWS
@@ -91,7 +91,7 @@ def _minimize_in_row_space(
         result = _minimize(space.loss, start, renew, tol, last - n_done, report)
         return result._replace(n_iter=n_done + result.n_iter)
 
-    renew = newton_pays(space.loss)
+    renew = newton_pays(space.loss) or n_done > 0
     has_patience = renew or np.prod(space.loss.shape) > _MAX_LATE_SIZE
     last = max_iter if has_patience else min(n_done + _PATIENCE, max_iter)
     result = minimize_in_space(None if start is None else space.project(start), renew, n_done, last)

@@ -39,8 +39,9 @@ def test_expanded_parameters_keep_loss_and_slopes(n_classes, fit_intercept):
 def test_only_few_rows_of_many_features_are_taken_so():
     assert rows_are_few(_loss(*_rows()))
     assert not rows_are_few(_loss(*_rows(n_samples=40)))
-    assert rows_are_few(_loss(*_rows(n_samples=400, n_features=500)))
-    assert not rows_are_few(_loss(*_rows(n_samples=1001, n_features=1100)))
+    assert not rows_are_few(_loss(*_rows(n_samples=400, n_features=500)))
+    assert rows_are_few(_loss(*_rows(n_samples=400, n_features=500, n_classes=2), n_classes=2))
+    assert not rows_are_few(_loss(*_rows(n_samples=701, n_features=900, n_classes=2), n_classes=2))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -222,12 +222,8 @@ def _path(
     params: dict[str, Any],
 ) -> tuple[Any, ...]:
     """What the functions of the module share; `owner` names the one that was called in errors."""
-    options: dict[str, Any] = {
-        "tol": 1e-4,
-        "max_iter": 1000,
-        "selection": "cyclic",
-        "random_state": None,
-    } | params
+    defaults: dict[str, Any] = {"tol": 1e-4, "max_iter": 1000, "selection": "cyclic", "random_state": None}
+    options = defaults | params
     _require_options(owner, grid, options)
     if check_input and not is_tensor(X):
         try:

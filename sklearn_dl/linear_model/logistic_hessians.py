@@ -130,7 +130,9 @@ def _second_moments(loss: LogisticLoss, features: np.ndarray) -> np.ndarray:
     columns = move_like(features, loss.codes, keep_dtype=True)
     total = np.zeros(len(features))
     for rows in (rows for group in loss.groups for rows in group):
-        squares = (loss.X[rows][:, columns] - center) ** 2
+        block = loss.X[rows] if len(features) == loss.n_features else loss.X[rows][:, columns]
+        squares = block - center
+        squares *= squares
         total += to_host(squares.sum(0) if loss.weight is None else loss.weight[rows] @ squares)
     return total / loss.total
 

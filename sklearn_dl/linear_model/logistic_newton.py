@@ -30,8 +30,8 @@ from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian,
 
 _MAX_NEWTON_COST = 2e7  # multiplications for a Hessian, up to which every step takes a new one
 _MAX_NEWTON_SIZE = 150  # parameters
-_PATIENCE = 40  # steps of L-BFGS on few rows, before Newton's method takes over,
-_MAX_LATE_SIZE = 700  # for up to so many parameters
+_PATIENCE = 40  # steps of L-BFGS on few rows, before inner products, or Newton steps, take over:
+_MAX_LATE_SIZE = 700  # these for up to so many parameters
 _LEAST_CURVATURE = 1e-12  # of that at zero
 _FEW_ROWS = 300  # whose probabilities are no burden beside the Hessian of their features
 _MAX_DENSE_SIZE = 1100  # features, up to which a Hessian is factorised
@@ -62,6 +62,25 @@ def minimize_logistic(
     """
     if not rows_are_few(loss):
         return _minimize(loss, start, newton_pays(loss), tol, max_iter, on_step)
+    if not loss.l2[0] or loss.n_classes > 2 or loss.n_samples <= _MAX_NEWTON_SIZE:
+        return _minimize_in_row_space(loss, start, 0, tol, max_iter, on_step)
+    # Where scales are alike, some passes over the rows cost less than their inner products.
+    by_diagonal = loss.n_samples <= _FEW_ROWS
+    result = _minimize(loss, start, False, tol, min(_PATIENCE, max_iter), on_step, by_diagonal=by_diagonal)
+    if result.converged or result.n_iter == max_iter:
+        return result
+    return _minimize_in_row_space(loss, result.x, result.n_iter, tol, max_iter, on_step)
+
+
+def _minimize_in_row_space(
+    loss: LogisticLoss,
+    start: np.ndarray | None,
+    n_done: int,
+    tol: float,
+    max_iter: int,
+    on_step: OnStep | None,
+) -> Minimum:
+    """As :func:`minimize_logistic`, after `n_done` steps, in at most as many coordinates as rows."""
     space = RowSpace(loss)
 
     def minimize_in_space(start: np.ndarray | None, renew: bool, n_done: int, last: int) -> Minimum:
@@ -72,9 +91,10 @@ def minimize_logistic(
         result = _minimize(space.loss, start, renew, tol, last - n_done, report)
         return result._replace(n_iter=n_done + result.n_iter)
 
-    renew = newton_pays(space.loss)
-    patience = max_iter if renew or np.prod(space.loss.shape) > _MAX_LATE_SIZE else min(_PATIENCE, max_iter)
-    result = minimize_in_space(None if start is None else space.project(start), renew, 0, patience)
+    renew = newton_pays(space.loss) or n_done > 0
+    has_patience = renew or np.prod(space.loss.shape) > _MAX_LATE_SIZE
+    last = max_iter if has_patience else min(n_done + _PATIENCE, max_iter)
+    result = minimize_in_space(None if start is None else space.project(start), renew, n_done, last)
     if not result.converged and result.n_iter < max_iter:
         result = minimize_in_space(result.x, True, result.n_iter, max_iter)
     return result._replace(x=space.expand(result.x))
@@ -87,6 +107,8 @@ def _minimize(
     tol: float,
     max_iter: int,
     on_step: OnStep | None,
+    *,
+    by_diagonal: bool = False,
 ) -> Minimum:
     """As :func:`minimize_logistic`, of the parameters that the loss has; by Newton's method for `renew`."""
     origin = np.zeros(loss.shape).ravel() if start is None else start
@@ -104,7 +126,7 @@ def _minimize(
         origin = guess(loss) if start is None else origin
         sample = pilot_of(loss, SAMPLE_ROWS)
         inverse_at = SteinCurvature(loss, sample).inverse_at
-    elif _dense_pays(loss):
+    elif not by_diagonal and _dense_pays(loss):
         origin, inverse = _from_pilot(loss, None if start is None else origin)
         inverse_at = lambda flat: inverse  # noqa: E731
     else:

@@ -17,6 +17,8 @@ def pilot_of(loss: LogisticLoss, size: int | None = None) -> LogisticLoss:
     xp, size = loss.xp, pilot_size(loss) if size is None else size
     candidates = None if loss.weight is None else xp.where(loss.weight > 0)[0]
     n_candidates = loss.n_samples if candidates is None else len(candidates)
+    if loss.n_samples == n_candidates <= size:
+        return loss
     chosen = np.random.default_rng(0).choice(n_candidates, min(size, n_candidates), replace=False)
     rows = move_like(np.sort(chosen), loss.codes, keep_dtype=True)
     rows = rows if candidates is None else candidates[rows]

@@ -14,13 +14,16 @@ from sklearn_dl.linear_model.augmented_rows import RowSpan
 from sklearn_dl.linear_model.gram import in_float64
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 
-_MOST_ROWS = 300  # up to which their inner products cost no more than some passes over them
+_FEW_ROWS = 300  # up to which their inner products cost no more than some passes over them
+_MOST_ROWS = 700  # up to which Newton's method in their coordinates, for two classes, is cheap enough
 _LARGEST_FILLED = 1_000_000  # elements of CSR up to which its zeros are no burden
 
 
 def rows_are_few(loss: LogisticLoss) -> bool:
     """Whether coordinates of the row space are fewer than features, and cheap to find."""
-    few = loss.n_samples < loss.n_features and loss.n_samples <= _MOST_ROWS
+    few = loss.n_samples < loss.n_features and loss.n_samples <= (
+        _MOST_ROWS if loss.n_classes == 2 else _FEW_ROWS
+    )
     return few and (not sparse.issparse(loss.X) or loss.n_samples * loss.n_features <= _LARGEST_FILLED)
 
 

@@ -76,7 +76,7 @@ def minimize_l1_logistic(
         if (len(features) + 1) * loss.shape[0] > _MAX_SIZE:
             rest = _minimize_accelerated(loss, l1, flat, tol, max_iter - n_iter, on_step)
             return rest._replace(n_iter=rest.n_iter + n_iter)
-        columns = np.append(features, range(loss.n_features, loss.shape[1]))
+        columns = np.append(features, np.arange(loss.n_features, loss.shape[1]))
         parts = flat.reshape(loss.shape)[:, columns].ravel()
         result = _minimize_dense(
             _restricted(loss, features),

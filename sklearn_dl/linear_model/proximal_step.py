@@ -8,7 +8,9 @@ from numba import njit
 _COMPILED_SIZE = 60  # coordinates from which on compiled sweeps repay the time to load them
 _PRECISION = 1e-3  # part of the right side that a trustworthy solution leaves
 _RIDGE = 1e-12  # of the diagonal: equal columns share what one of them would get
-_MAX_STOPS = 200  # of one solution, at 0
+_MAX_STOPS = 20  # of one solution, at 0
+_SHORTER = 4.0  # each way than the one before, where coordinates at 0 raise the objective
+_SUFFICIENT = 0.9  # of the linear decrease that the curvature may take back
 _SWEEPS_A_SOLVE = 8  # between solutions of the coordinates that are not 0
 
 
@@ -63,20 +65,31 @@ def minimize_l1_quadratic(
 
 
 def _solve_within_signs(hessian: np.ndarray, slope: np.ndarray, z: np.ndarray, l1: np.ndarray) -> None:
-    """Minimise over all coordinates that are not 0; those that would change sign stop at 0, one by one."""
+    """Minimise over all coordinates that are not 0; those that would change sign stop at 0.
+
+    All of them at once, as far as that lowers the objective; else as many as do on a shorter way.
+    """
     for _ in range(_MAX_STOPS):
         free = np.flatnonzero((z != 0) | ((l1 == 0) & (np.diag(hessian) > 0)))
+        inner = hessian[np.ix_(free, free)]
         downhill = -(slope[free] + l1[free] * np.sign(z[free]))
-        step = _solve(hessian[np.ix_(free, free)], downhill)
+        step = _solve(inner, downhill)
         if step is None:
             return
         crosses = (l1[free] > 0) & (z[free] * (z[free] + step) < 0)
         reached = np.where(crosses, -z[free] / np.where(crosses, step, 1.0), np.inf)
-        size = min(1.0, reached.min(initial=np.inf))
-        new = np.where(reached <= size, 0.0, z[free] + size * step)
-        slope += hessian[:, free] @ (new - z[free])
-        z[free] = new
-        if size == 1:
+        first, size = reached.min(initial=np.inf), 1.0
+        while True:
+            size = max(size, min(first, 1.0))
+            move = np.where(reached <= size, -z[free], size * step)
+            change = inner @ move
+            # Signs stay, so that the absolute penalty is linear.
+            if size <= first or move @ change / 2 < _SUFFICIENT * (downhill @ move):
+                break
+            size /= _SHORTER
+        slope += hessian[:, free] @ move
+        z[free] = np.where(reached <= size, 0.0, z[free] + move)
+        if not crosses.any():
             return
 
 

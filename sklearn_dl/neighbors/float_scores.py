@@ -68,7 +68,8 @@ class FloatScores:
             return cls(metric, np.rint(center), 1.0, True)
         size = np.abs(sample - center).max()
         usable = np.isfinite(center).all() and 0 < size < np.inf
-        scale = 2.0 ** np.clip(-np.rint(np.log2(size)), -1000, 1000) if usable else 1.0
+        largest = 500 if metric == EUCLIDEAN else 1000  # so that its square is finite, and above 0
+        scale = 2.0 ** np.clip(-np.rint(np.log2(size)), -largest, largest) if usable else 1.0
         return cls(metric, center if usable else np.zeros(n_features), float(scale), False)
 
     def search(self, X: np.ndarray, queries: np.ndarray, distance: np.ndarray, row: np.ndarray) -> int:

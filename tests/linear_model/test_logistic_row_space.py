@@ -40,6 +40,8 @@ def test_only_few_rows_of_many_features_are_taken_so():
     assert rows_are_few(_loss(*_rows()))
     assert not rows_are_few(_loss(*_rows(n_samples=40)))
     assert not rows_are_few(_loss(*_rows(n_samples=400, n_features=500)))
+    assert rows_are_few(_loss(*_rows(n_samples=400, n_features=500, n_classes=2), n_classes=2))
+    assert not rows_are_few(_loss(*_rows(n_samples=701, n_features=900, n_classes=2), n_classes=2))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -98,3 +100,29 @@ def test_steps_are_told_in_features():
         loss, None, tol=1e-8, max_iter=50, on_step=lambda n_iter, value, x: seen.append((value, loss(x)[0]))
     )
     np.testing.assert_allclose(*np.array(seen).T, rtol=1e-10)
+
+
+def _binary_objective(model, X, y):
+    margins = np.where(y > 0, 1, -1) * model.decision_function(X)
+    return model.C * np.logaddexp(0, -margins).sum() + np.sum(model.coef_**2) / 2
+
+
+def test_rows_of_like_scales_take_no_inner_products(monkeypatch):
+    X, y = _rows(250, 600, n_classes=2)
+    expected = LogisticRegression(tol=1e-9).fit(X, y)
+    monkeypatch.setattr(logistic_newton, "RowSpace", None)
+    fitted = LogisticRegression().fit(X, y)
+    assert _binary_objective(fitted, X, y) <= _binary_objective(expected, X, y) * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("shape", [(250, 600), (400, 900)])
+def test_columns_of_unlike_scales_lead_on_to_the_row_space(shape):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=shape) * 10.0 ** rng.uniform(-3, 3, shape[1])
+    y = rng.integers(0, 2, shape[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = LogisticRegression(C=1e-3).fit(X, y)
+    expected = LogisticRegression(C=1e-3, tol=1e-10, max_iter=1000).fit(X, y)
+    assert _binary_objective(fitted, X, y) <= _binary_objective(expected, X, y) * (1 + 1e-3)
+    assert fitted.n_iter_[0] > logistic_newton._PATIENCE

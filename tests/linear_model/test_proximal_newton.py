@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 import sklearn_dl.linear_model.proximal_newton as module
-from sklearn_dl.linear_model import LogisticRegression
+from sklearn_dl.linear_model import LogisticRegression, proximal_step
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.proximal_newton import minimize_l1_logistic, smallest_subgradient
 from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
@@ -153,3 +153,37 @@ def test_float32_rows_far_from_0_without_an_intercept_end_after_few_steps(weight
     double = LogisticRegression(**params).fit(X.astype(float), y, weight)
     assert single.n_iter_[0] == double.n_iter_[0] < 100
     np.testing.assert_array_equal(single.coef_, double.coef_.astype(np.float32))
+
+
+def test_many_coordinates_stop_at_zero_by_few_solutions(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 120)) + 1e4
+    hessian, gradient = X.T @ X / 60, rng.normal(size=120)
+    hessian[np.diag_indices(120)] += 1e-2
+    solve, sizes = proximal_step._solve, []
+
+    def counting(matrix, right):
+        sizes.append(len(right))
+        return solve(matrix, right)
+
+    monkeypatch.setattr(proximal_step, "_solve", counting)
+    l1, z = np.full(120, 0.3), rng.normal(size=120)
+    slope = gradient + hessian @ z
+    proximal_step._solve_within_signs(hessian, slope, z, l1)
+    assert 2 <= len(sizes) <= 20
+    assert sum(z != 0) < 100
+    np.testing.assert_allclose(slope, gradient + hessian @ z, atol=1e-4)
+    free = z != 0
+    np.testing.assert_allclose(slope[free], -0.3 * np.sign(z[free]), atol=1e-3)
+
+
+def test_working_sets_need_no_intercept():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, module._ALL_FEATURES + 1))
+    y = (X[:, 0] > 0).astype(int)
+    fitted = LogisticRegression(solver="saga", l1_ratio=1, fit_intercept=False, tol=1e-6).fit(X, y)
+    margins = np.where(y > 0, 1, -1) * fitted.decision_function(X)
+    slopes = -X.T @ (np.where(y > 0, 1, -1) / (1 + np.exp(margins)))
+    used = fitted.coef_[0] != 0
+    np.testing.assert_allclose(slopes[used], -np.sign(fitted.coef_[0, used]), atol=1e-3)
+    assert np.abs(slopes).max() <= 1 + 1e-3

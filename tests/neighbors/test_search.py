@@ -278,3 +278,9 @@ def test_large_searches_agree_with_scikit_learn(metric, algorithm):
     theirs = sklearn.neighbors.NearestNeighbors(n_neighbors=4, metric=metric).fit(X).kneighbors(queries)
     np.testing.assert_array_equal(ours[1], theirs[1])
     np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-7, atol=1e-14)
+
+
+def test_rows_whose_squares_underflow_are_searched(cloud):
+    distance, row = nearest_rows(1e-300 * cloud[0][:500], 1e-300 * cloud[1][:5], 3, "euclidean")
+    assert np.isfinite(distance).all()
+    assert all(len(set(found)) == 3 for found in row.tolist())

@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
+from sklearn_dl.gaussian_process.weights import PairWeights
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, linear, log_offset, undo_log_offset
 
@@ -168,12 +169,11 @@ class Surrogate:
         value = log_likelihood(factor.L, residual, dual) + standard.log_slope - 0.5 * float(mean[0]) ** 2
 
         inverse, _ = lapack.dpotri(factor.L, lower=1, overwrite_c=1)
-        weight = dual * dual.T - inverse.T  # its upper triangle; there is nothing below
         gradient = np.zeros(len(theta))
-        by_kernel = self.covariance.contract(warped, kernel_theta, lambda r, c: weight[r, c].copy())
+        by_kernel = self.covariance.contract(warped, kernel_theta, PairWeights(dual, dual, inverse.T))
         gradient[self.slots.kernel] = np.bincount(self._expand, by_kernel)
         if warp is not None:
-            weight = np.triu(weight) + np.triu(weight, 1).T
+            weight = dual * dual.T - np.tril(inverse) - np.tril(inverse, -1).T
             by_rows = self.covariance.slopes(warped, warped, kernel_theta, weight)[:, self.warped_columns]
             gradient[self.slots.a] = (by_rows * warp.by_log_a).sum(axis=0)
             gradient[self.slots.b] = (by_rows * warp.by_log_b).sum(axis=0)

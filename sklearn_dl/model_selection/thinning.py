@@ -29,7 +29,7 @@ def representative(rows: np.ndarray, values: np.ndarray, n_rows: int = MAX_ROWS)
     chosen[np.argsort(values, kind="stable")[:share]] = True
     chosen[np.flatnonzero(~chosen)[-share:]] = True
     nearest = np.full(n, np.inf)
-    for number in np.flatnonzero(chosen):
+    for number in np.flatnonzero(chosen).tolist():
         nearest = np.minimum(nearest, _squared_distance(rows, number))
     for _ in range(n_rows - 2 * share):
         number = int(np.argmax(np.where(chosen, -1.0, nearest)))

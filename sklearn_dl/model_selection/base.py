@@ -54,7 +54,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     )
     n_iter: PositiveInt = param(
         default=50,
-        doc="Candidates, over all processes that share the search and all times it was resumed.",
+        doc="Candidates, over all processes that share the search and all times it was resumed. A search "
+        "ends before, with a warning, when it has evaluated all that its space holds.",
     )
     scoring: Any = param(
         default=None,

@@ -20,6 +20,7 @@ from sklearn_dl.model_selection.history import Observations, read_observations, 
 from sklearn_dl.model_selection.posterior import Posterior
 from sklearn_dl.model_selection.proposal import propose
 from sklearn_dl.model_selection.surrogate import fit_surrogate
+from sklearn_dl.model_selection.thinning import representative
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 _N_GOOD = 3  # best rows whose neighbourhoods are searched
@@ -40,6 +41,9 @@ class GPSampler(BaseSampler):
     better than the median, a failed one as the worst. Parameters that only some trials have are modelled
     together with the others; where a choice decides which exist, that is learnt from the trials. The initial
     trials are the points of a Sobol sequence.
+
+    The surrogate holds 150 trials at most, since its cost grows with their cube: of more, a third are the
+    best, a third the latest, and the others as far apart as there are.
 
     Parameters
     ----------
@@ -308,8 +312,13 @@ class GPSampler(BaseSampler):
         encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
         rows = np.stack([encoding.encode(params) for params in seen.params])
         running = np.array([encoding.encode(params) for params in seen.running]).reshape(-1, rows.shape[1])
+        kept = representative(rows, seen.values)
         surrogate, theta = fit_surrogate(
-            rows, seen.values, encoding, warp_inputs=self.warp_inputs, warp_targets=self.warp_targets
+            rows[kept],
+            seen.values[kept],
+            encoding,
+            warp_inputs=self.warp_inputs,
+            warp_targets=self.warp_targets,
         )
         posterior = Posterior(surrogate, theta)
         acquisition = ACQUISITIONS[self.acquisition]

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class SearchLoop:
     ) -> None:
         self.search, self.shared, self.space = search, shared, space
         self.validation, self.metric = validation, metric
+        self.n_candidates = space.n_candidates(search.n_iter - 1)
 
     def run(self) -> tuple[list[dict[str, Any]], list[Outcome]]:
         """Parameters and outcomes of all candidates, those of other processes too."""
@@ -102,9 +104,27 @@ class SearchLoop:
         others = [outcome.objective(self.metric) for outcome in whole if outcome is not best]
         return Race(best.objective(self.metric), others)
 
+    def _is_exhausted(self) -> bool:
+        """Whether each candidate of a space that holds fewer than n_iter has been evaluated."""
+        if self.n_candidates == math.inf:
+            return False
+        different = {repr(sorted(trial.params.items())) for trial in self.shared.finished()}
+        if len(different) < self.n_candidates:
+            return False
+        warnings.warn(
+            f"{type(self.search).__name__}: search_space holds {self.n_candidates:.0f} different "
+            f"candidate{'s' * (self.n_candidates > 1)}, fewer than n_iter={self.search.n_iter}; "
+            "the search ends, since each has been evaluated.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return True
+
     def _is_over(self, deadline: float, bar: Any) -> bool:
         """Whether to begin no further candidate; never before one is evaluated."""
         search = self.search
+        if self._is_exhausted():
+            return True
         limit, least = search.n_iter_no_change, search.min_improvement
         if limit is None and least is None and deadline == math.inf and not search.progress_bar:
             return False

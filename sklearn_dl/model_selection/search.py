@@ -64,7 +64,7 @@ class TPESearchCV(StudySearchCV):
     >>> from sklearn_dl.model_selection import Integer, TPESearchCV
     >>> X, y = load_iris(return_X_y=True)
     >>> space = {"max_depth": Integer(1, 8), "criterion": ["gini", "entropy"]}
-    >>> search = TPESearchCV(DecisionTreeClassifier(random_state=0), space, n_iter=20, random_state=0).fit(
+    >>> search = TPESearchCV(DecisionTreeClassifier(random_state=0), space, n_iter=12, random_state=0).fit(
     ...     X, y
     ... )
     >>> bool(search.best_score_ > 0.95)

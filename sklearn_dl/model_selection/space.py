@@ -1,7 +1,8 @@
 """The search space: from what the user wrote to the parameters of a candidate."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +77,35 @@ class Branches:
         index = self._suggest_branch(trial)
         space, branch = self.spaces[index], self.branches[index]
         params = {name: value for name, value in space.items() if name not in branch}
-        for name in sorted(branch, key=lambda name: name.count("__")):
+        for name in _by_depth(branch):
             if _applies(name, params, branch):
                 params[name] = self.slots[index][name].suggest(trial)
         return {name: params[name] for name in space if name in params}
+
+    def n_candidates(self, limit: int) -> float:
+        """Number of different candidates; infinite if there are more than the limit."""
+        total = 0.0
+        for index in range(len(self.branches)):
+            total += self._count(index, _by_depth(self.branches[index]), {}, limit)
+        return total if total <= limit else math.inf
+
+    def _count(self, index: int, names: list[str], params: dict[str, Any], limit: float) -> float:
+        """Number of ways to choose the named parameters, after others were; infinite above the limit."""
+        if not names:
+            return 1
+        name, rest = names[0], names[1:]
+        fixed = {key: value for key, value in self.spaces[index].items() if key not in self.branches[index]}
+        if not _applies(name, fixed | params, self.branches[index]):
+            return self._count(index, rest, params, limit)
+        slot, total = self.slots[index][name], 0.0
+        levels = _levels(slot.distribution)
+        if levels is None or len(levels) > limit:
+            return math.inf
+        for stored in levels:
+            total += self._count(index, rest, params | {name: slot.dimension.decode(stored)}, limit - total)
+            if total > limit:
+                return math.inf
+        return total
 
     def _suggest_branch(self, trial: Any) -> int:
         if len(self.branches) == 1:
@@ -154,6 +180,10 @@ class Function:
             )
         _check_names(params, self.estimator, self.owner, params)
         return dict(params)
+
+    def n_candidates(self, limit: int) -> float:
+        """Not known: infinite."""
+        return math.inf
 
     def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The engine's own parameters, as given."""
@@ -235,6 +265,22 @@ def _applies(name: str, params: Mapping[str, Any], branch: Mapping[str, Dimensio
 def _prefixes(name: str) -> list[str]:
     parts = name.split("__")
     return ["__".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _by_depth(names: Iterable[str]) -> list[str]:
+    """Names of parts before those of their parameters."""
+    return sorted(names, key=lambda name: name.count("__"))
+
+
+def _levels(distribution: BaseDistribution) -> Sequence[Any] | None:
+    """All that a distribution holds, None if it is continuous."""
+    if distribution.single():
+        return [_single_value(distribution)]
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices
+    if isinstance(distribution, IntDistribution):
+        return range(distribution.low, distribution.high + 1, distribution.step)
+    return None
 
 
 def _single_value(distribution: BaseDistribution) -> Any:

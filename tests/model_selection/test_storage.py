@@ -27,9 +27,10 @@ def file(request, tmp_path):
     return str(tmp_path / request.param)
 
 
-def start(file, n_iter, seconds):
+def start(file, n_iter, seconds, fits="inf"):
+    """A process that searches, and hangs after so many fits, of which a candidate takes three."""
     return subprocess.Popen(
-        [sys.executable, str(WORKER), file, str(n_iter), str(seconds)],
+        [sys.executable, str(WORKER), file, str(n_iter), str(seconds), str(fits)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
@@ -63,32 +64,52 @@ def shifts(found):
     return [params["shift"] for params in found.cv_results_["params"]]
 
 
-def test_a_killed_search_goes_on_where_it_stood(file):
-    process = start(file, 8, 0.15)
-    wait_until(lambda: len(evaluated(file)) >= 3 and TrialState.RUNNING in states(file))
+def kill(process):
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
+
+
+def test_a_killed_search_goes_on_where_it_stood(file):
+    process = start(file, 8, 0.0, fits=10)
+    wait_until(lambda: len(evaluated(file)) == 3 and TrialState.RUNNING in states(file))
+    kill(process)
     done = [trial.params["shift"] for trial in evaluated(file)]
-    assert states(file)[TrialState.RUNNING] == 1
+    assert states(file) == {TrialState.COMPLETE: 3, TrialState.RUNNING: 1}
 
     resumed = search(file, 8).fit(X, Y)
-    assert shifts(resumed)[: len(done)] == done
+    assert shifts(resumed)[:3] == done
     assert len(shifts(resumed)) == 8
     assert np.isfinite(resumed.cv_results_["mean_test_score"]).all()
     assert states(file) == {TrialState.COMPLETE: 8, TrialState.FAIL: 1}
 
 
+def test_a_search_goes_on_from_whichever_write_it_was_killed_after(tmp_path):
+    whole = tmp_path / "whole.journal"
+    expected = shifts(search(whole, 3).fit(X, Y))
+    lines = whole.read_text().replace(f"/{os.getpid()}/", "/999999999/").splitlines(keepends=True)
+    assert len(lines) > 10
+    for n_lines in range(len(lines) + 1):
+        file = tmp_path / f"{n_lines}.journal"
+        file.write_text("".join(lines[:n_lines]))
+        before = [t.params["shift"] for t in evaluated(file)] if n_lines > 1 else []
+        resumed = search(file, 3).fit(X, Y)
+        assert shifts(resumed)[: len(before)] == before == expected[: len(before)]
+        found = states(file)
+        assert found.pop(TrialState.COMPLETE) == 3 == len(shifts(resumed))
+        assert found in ({}, {TrialState.FAIL: 1})
+
+
 def test_two_processes_share_one_budget_and_survive_the_death_of_one(file):
-    processes = [start(file, 12, 0.15) for _ in range(2)]
+    dying = start(file, 12, 0.0, fits=10)
+    wait_until(lambda: len(evaluated(file)) == 3 and TrialState.RUNNING in states(file))
+    living = start(file, 12, 0.05)
     wait_until(lambda: len({t.user_attrs[OWNER][0] for t in evaluated(file)}) == 2)
-    processes[0].send_signal(signal.SIGKILL)
-    rows = json.loads(processes[1].communicate(timeout=120)[0])
-    processes[0].communicate()
+    kill(dying)
+    rows = json.loads(living.communicate(timeout=120)[0])
     assert len(rows) == 12
     assert rows == [trial.params["shift"] for trial in evaluated(file)]
     assert len(set(rows)) == 12
-    assert TrialState.RUNNING not in states(file)
-    assert states(file)[TrialState.COMPLETE] == 12
+    assert states(file) == {TrialState.COMPLETE: 12, TrialState.FAIL: 1}
 
 
 def test_two_processes_that_both_live_spend_the_budget_once_and_see_the_same_rows(tmp_path):

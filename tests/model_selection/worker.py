@@ -1,4 +1,7 @@
-"""One process of a search over a storage: ``python worker.py STORAGE N_ITER SECONDS_A_FIT``; prints rows."""
+"""One process of a search over a storage; prints its rows.
+
+``python worker.py STORAGE N_ITER SECONDS_A_FIT [FITS]``; after so many fits it hangs, to be killed there.
+"""
 
 import json
 import sys
@@ -13,6 +16,12 @@ from sklearn_dl.model_selection import Real, TPESearchCV
 X, Y = make_classification(60, 4, random_state=0)
 
 
+class Hanging:
+    """How many fits this process still does before it hangs."""
+
+    fits_left = float("inf")
+
+
 class Slow(ClassifierMixin, BaseEstimator):
     """Predicts by a threshold on a shifted feature, after a pause."""
 
@@ -20,7 +29,8 @@ class Slow(ClassifierMixin, BaseEstimator):
         self.shift, self.seconds = shift, seconds
 
     def fit(self, X, y):
-        time.sleep(self.seconds)
+        Hanging.fits_left -= 1
+        time.sleep(self.seconds if Hanging.fits_left >= 0 else 600)
         self.classes_ = np.unique(y)
         return self
 
@@ -38,5 +48,6 @@ def search(storage, n_iter, seconds=0.0, **params):
 
 
 if __name__ == "__main__":
+    Hanging.fits_left = float(sys.argv[4])
     found = search(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])).fit(X, Y)
     print(json.dumps([params["shift"] for params in found.cv_results_["params"]]))

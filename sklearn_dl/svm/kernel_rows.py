@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from sklearn_dl._base.threads import map_blocks
-from sklearn_dl.svm.working_set_kernels import add_rows
+from sklearn_dl.svm.working_set_kernels import add_rows, gather
 
 Side = Callable[[np.ndarray], np.ndarray]
 
 KERNELS = ("linear", "rbf", "poly", "sigmoid")
 _FLOAT32_ROUNDING = 2.0**-24
-_GATHERING_PAYS = 64  # columns
+_GATHERING_PAYS = 8  # columns
 _THREADS_PAY = 1 << 26  # multiplications: starting threads takes part of a millisecond
 _BLOCK_ELEMENTS = (
     1 << 18
@@ -107,8 +107,9 @@ class KernelRows:
         square = np.empty((len(rows), len(rows)), self.kept.dtype)
         places = self.place_of[rows]
         missing = places < 0
-        square[~missing] = self.kept[places[~missing, None], rows]
-        square[missing] = self.kernel.apply(self.left[rows[missing]] @ self.right[rows].T)
+        gather(self.kept, places, rows, square)
+        if missing.any():
+            square[missing] = self.kernel.apply(self.left[rows[missing]] @ self.right[rows].T)
         return square
 
     def add_products(

@@ -84,3 +84,13 @@ def add_rows(rows, places, factors, first_column, total):
             row0 = rows[places[k], first_column + start : first_column + stop]
             for t in range(stop - start):
                 part[t] += factors[k] * row0[t]
+
+
+@njit(nogil=True, cache=True)
+def gather(kept, places, columns, out):
+    """Write ``kept[places[i], columns[j]]`` to ``out[i, j]``, but leave rows out whose place is negative."""
+    for i in range(len(places)):
+        if places[i] >= 0:
+            row, to = kept[places[i]], out[i]
+            for j in range(len(columns)):
+                to[j] = row[columns[j]]

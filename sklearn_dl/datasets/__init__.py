@@ -1,0 +1,3 @@
+"""Data sets, made and loaded."""
+
+__all__: list[str] = []

@@ -1,3 +1,5 @@
-"""Data sets, made and loaded."""
+"""Data sets, made."""
 
-__all__: list[str] = []
+from sklearn_dl.datasets.shifted import make_shifted
+
+__all__ = ["make_shifted"]

@@ -6,10 +6,35 @@ The deep methods are loaded when first used, so that the others need no torch.
 import importlib
 from typing import Any
 
+from sklearn_dl.domain_adaptation.coral import CORAL
+from sklearn_dl.domain_adaptation.density_ratio import DensityRatioReweighting
+from sklearn_dl.domain_adaptation.domain_scaler import DomainStandardScaler
+from sklearn_dl.domain_adaptation.importance_weighted import ImportanceWeighted
+from sklearn_dl.domain_adaptation.joint_distribution import JointDistributionAdaptation
+from sklearn_dl.domain_adaptation.kernel_mean_matching import KernelMeanMatching
+from sklearn_dl.domain_adaptation.kliep import KLIEP
+from sklearn_dl.domain_adaptation.optimal_transport import OptimalTransportAdapter
+from sklearn_dl.domain_adaptation.source_only import SourceOnly
+from sklearn_dl.domain_adaptation.subspace_alignment import SubspaceAlignment
+from sklearn_dl.domain_adaptation.transfer_components import TransferComponentAnalysis
+
 #: Deep estimator: the module it lives in.
 _DEEP: dict[str, str] = {}
 
-__all__ = [*_DEEP]
+__all__ = [
+    "CORAL",
+    "KLIEP",
+    "DensityRatioReweighting",
+    "DomainStandardScaler",
+    "ImportanceWeighted",
+    "JointDistributionAdaptation",
+    "KernelMeanMatching",
+    "OptimalTransportAdapter",
+    "SourceOnly",
+    "SubspaceAlignment",
+    "TransferComponentAnalysis",
+    *_DEEP,
+]
 
 
 def __getattr__(name: str) -> Any:

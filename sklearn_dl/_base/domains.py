@@ -193,12 +193,19 @@ def read_fit_domains(X: Any, sample_domain: Any, X_target: Any, owner: str) -> t
             f"{int(domains.target.sum())} in X and {_num_samples(X_target)} as X_target. "
             "Put all of them in one of the two."
         )
-    stacked = _stack(X, X_target, owner)
+    stacked = stack_rows(X, X_target, owner)
     below = np.full(_num_samples(X_target), -1)
     return stacked, Domains(np.concatenate([domains.values, below]))
 
 
-def _stack(X: Any, X_target: Any, owner: str) -> Any:
+def stack_rows(X: Any, X_target: Any, owner: str) -> Any:
+    """Rows of X above those of X_target, of X's kind: frame, CSR, tensor or array.
+
+    Raises
+    ------
+    ValueError
+        If rows have different shapes, or data frames have different columns.
+    """
     shapes = np.shape(X)[1:], np.shape(X_target)[1:]
     if shapes[0] != shapes[1]:
         raise ValueError(

@@ -25,10 +25,10 @@ def make_shifted(
     n_source, n_target : int, default=200
         Rows of each domain; at least 2.
     shift : {"covariate", "target", "concept", "subspace"}, default="covariate"
-        What differs. "covariate": P(X) does and P(y | X) does not; the classes are the sides of a sine, and the
-        target lies where the source is thin. "target": P(y) does and P(X | y) does not; class 1 is rarer in the
-        target. "concept": P(y | X) does and P(X) does not; the boundary is turned. "subspace": the target's rows
-        are the source's, turned in the plane of the first two features and stretched.
+        What differs. "covariate": P(X) does and P(y | X) does not; the classes are the sides of a sine, and
+        the target lies where the source is thin. "target": P(y) does and P(X | y) does not; class 1 is rarer
+        in the target. "concept": P(y | X) does and P(X) does not; the boundary is turned. "subspace": the
+        target's rows are the source's, turned in the plane of the first two features and stretched.
     strength : float, default=1.0
         How far the domains differ, 0 or more; 0 makes them alike.
     noise : float, default=0.3

@@ -15,9 +15,9 @@ def aligned_components(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Leading solutions of :math:`G^T H G\, w = \lambda\, (G^T E E^T G + \mu I)\, w`.
 
-    G holds the features, H centres its rows, and each column of E is a contrast of two groups of rows whose means
-    shall agree. E has few columns, so the right-hand matrix is a multiple of the identity but on their span, its
-    inverse root is known, and a symmetric eigenproblem remains.
+    G holds the features, H centres its rows, and each column of E is a contrast of two groups of rows whose
+    means shall agree. E has few columns, so the right-hand matrix is a multiple of the identity but on their
+    span, its inverse root is known, and a symmetric eigenproblem remains.
 
     Parameters
     ----------

@@ -15,9 +15,9 @@ from sklearn_dl.domain_adaptation.covariance import regularised_covariance
 class CORAL(OneToOneFeatureMixin, DomainTransformer):
     r"""Correlation alignment: whiten the source rows, then colour them by the target's covariance.
 
-    Source rows are mapped by :math:`x \mapsto (x - \mu_S)\, C_S^{-1/2} C_T^{1/2} + \mu_T` with the regularised
-    covariances :math:`C_S, C_T` of the domains; target rows stay as they are. Train a classifier on the mapped
-    source rows, for instance by :class:`SourceOnly` behind this step.
+    Source rows are mapped by :math:`x \mapsto (x - \mu_S)\, C_S^{-1/2} C_T^{1/2} + \mu_T` with the
+    regularised covariances :math:`C_S, C_T` of the domains; target rows stay as they are. Train a classifier
+    on the mapped source rows, for instance by :class:`SourceOnly` behind this step.
 
     Notes
     -----

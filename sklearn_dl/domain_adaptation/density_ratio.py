@@ -16,13 +16,14 @@ from sklearn_dl.linear_model import LogisticRegression
 class DensityRatioReweighting(ReweightedEstimator):
     r"""Train an estimator on source rows, weighted by the odds that a classifier of domains gives the target.
 
-    With :math:`p(T | x)` from a classifier of the two domains, the density ratio is
-    :math:`\frac{p(T | x)}{p(S | x)} \frac{n_S}{n_T}`. Each row's probability comes from a classifier that was not
-    trained on it, so that a flexible one cannot learn the rows by heart.
+    With :math:`p(T | x)` from a classifier of the two domains, the density ratio is :math:`\frac{p(T |
+    x)}{p(S | x)} \frac{n_S}{n_T}`. Each row's probability comes from a classifier that was not trained on it,
+    so that a flexible one cannot learn the rows by heart.
 
     References
     ----------
-    Bickel, Brueckner, Scheffer (2009), Discriminative learning under covariate shift, J. Mach. Learn. Res. 10.
+    Bickel, Brueckner, Scheffer (2009), Discriminative learning under covariate shift, J. Mach. Learn. Res.
+    10.
 
     Examples
     --------
@@ -40,10 +41,10 @@ class DensityRatioReweighting(ReweightedEstimator):
         doc="Classifier with predict_proba that tells target from source; trained on copies. None is "
         "LogisticRegression(). It should be calibrated.",
     )
-    cv: Annotated[int, Interval("an int of at least 2", low=2)] | None = param(
+    n_folds: Annotated[int, Interval("an int of at least 2", low=2)] | None = param(
         default=5,
-        doc="Parts for probabilities out of sample, at most as many as the smaller domain has rows. None takes "
-        "those of one classifier on its own training rows.",
+        doc="Parts for probabilities out of sample, at most as many as the smaller domain has rows. None "
+        "takes those of one classifier on its own training rows.",
     )
     clip: OpenFraction = param(
         default=1e-3,
@@ -51,11 +52,11 @@ class DensityRatioReweighting(ReweightedEstimator):
     )
 
     def _density_ratio(self, source: Array, target: Array) -> np.ndarray:
-        return classifier_density_ratio(source, target, self.domain_classifier, self.cv, self.clip)
+        return classifier_density_ratio(source, target, self.domain_classifier, self.n_folds, self.clip)
 
 
 def classifier_density_ratio(
-    source: Array, target: Array, classifier: BaseEstimator | None, cv: int | None, clip: float
+    source: Array, target: Array, classifier: BaseEstimator | None, n_folds: int | None, clip: float
 ) -> np.ndarray:
     """Target's density over source's at each source row, by the odds of a classifier of domains."""
     stack = sparse.vstack if sparse.issparse(source) else np.concatenate
@@ -63,7 +64,7 @@ def classifier_density_ratio(
     n_rows = [source.shape[0], target.shape[0]]
     is_target = np.repeat([0, 1], n_rows)
     classifier = LogisticRegression() if classifier is None else clone(classifier)
-    n_parts = min([*n_rows, cv]) if cv is not None else 0
+    n_parts = min([*n_rows, n_folds]) if n_folds is not None else 0
     if n_parts < 2:
         odds = classifier.fit(X, is_target).predict_proba(source)[:, 1]
     else:

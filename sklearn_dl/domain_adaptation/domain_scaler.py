@@ -16,9 +16,9 @@ from sklearn_dl.domain_adaptation.base import DomainTransformer
 class DomainStandardScaler(OneToOneFeatureMixin, DomainTransformer):
     """Give every feature mean 0 and variance 1 in each domain, by the domain's own moments.
 
-    Each value of `sample_domain` is a domain of its own, so several sources are scaled one by one. Rows without a
-    domain, and those of a target that was not in ``fit``, are scaled by the moments of all target rows; those of
-    a new source by the moments of all source rows. Without `sample_domain` it is one
+    Each value of `sample_domain` is a domain of its own, so several sources are scaled one by one. Rows
+    without a domain, and those of a target that was not in ``fit``, are scaled by the moments of all target
+    rows; those of a new source by the moments of all source rows. Without `sample_domain` it is one
     :class:`sklearn.preprocessing.StandardScaler`.
 
     A feature that is constant in a domain is only centred there.
@@ -81,11 +81,16 @@ class DomainStandardScaler(OneToOneFeatureMixin, DomainTransformer):
         mean = mean if self.with_mean else np.zeros_like(mean)
         return mean, scale if self.with_std else np.ones_like(scale)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = not self.with_mean
+        return tags
+
     def _require_dense(self, X: Array) -> None:
         if sparse.issparse(X) and self.with_mean:
             raise ValueError(
-                f"{type(self).__name__}: with_mean must be False for sparse X, whose zeros would be filled; got "
-                "True. Pass with_mean=False, or X.toarray()."
+                f"{type(self).__name__}: with_mean must be False for sparse X, whose zeros would be filled; "
+                "got True. Pass with_mean=False, or X.toarray()."
             )
 
 

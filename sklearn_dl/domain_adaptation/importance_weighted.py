@@ -37,8 +37,8 @@ class ImportanceWeighted(ReweightedEstimator):
 
     density_ratio: Callable | None = param(
         default=None,
-        doc="Function of the rows of the source and of the target that returns a weight of at least 0 for each "
-        "source row. None: all weigh alike, unless `sample_weight` is given.",
+        doc="Function of the rows of the source and of the target that returns a weight of at least 0 for "
+        "each source row. None: all weigh alike, unless `sample_weight` is given.",
     )
     flattening: Fraction = param(
         default=1.0,
@@ -52,8 +52,8 @@ class ImportanceWeighted(ReweightedEstimator):
         weight = np.asarray(self.density_ratio(source, target), dtype=np.float64)  # type: ignore[misc]
         if weight.shape != (source.shape[0],) or not (np.isfinite(weight) & (weight >= 0)).all():
             raise ValueError(
-                f"{type(self).__name__}: density_ratio must return a finite weight of at least 0 for each of the "
-                f"{source.shape[0]} source rows; got shape {weight.shape}"
+                f"{type(self).__name__}: density_ratio must return a finite weight of at least 0 for each of "
+                f"the {source.shape[0]} source rows; got shape {weight.shape}"
                 + (f" with a least value of {weight.min():g}." if weight.size else ".")
             )
         return weight**self.flattening

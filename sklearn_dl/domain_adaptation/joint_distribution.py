@@ -22,9 +22,9 @@ from sklearn_dl.neighbors import KNeighborsClassifier
 class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransformer):
     """Components along which the two domains agree in their mean and in the mean of each class.
 
-    As :class:`TransferComponentAnalysis`, with a contrast for each class. The classes of target rows are those
-    that a classifier predicts from the components, in turns: components, predictions, components, and so on. Only
-    the labels of source rows are read.
+    As :class:`TransferComponentAnalysis`, with a contrast for each class. The classes of target rows are
+    those that a classifier predicts from the components, in turns: components, predictions, components, and
+    so on. Only the labels of source rows are read.
 
     Without `sample_domain` it is (kernel) PCA, scaled, and `y` is not needed.
 
@@ -35,7 +35,8 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
 
     References
     ----------
-    Long, Wang, Ding, Sun, Yu (2013), Transfer feature learning with joint distribution adaptation, Algorithm 1.
+    Long, Wang, Ding, Sun, Yu (2013), Transfer feature learning with joint distribution adaptation, Algorithm
+    1.
 
     Examples
     --------
@@ -62,8 +63,8 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
     )
     gamma: PositiveFloat | Literal["median"] = param(
         default="median",
-        doc='Factor of the squared distance in "rbf". Larger is more local. "median": half the inverse of the '
-        "median squared distance of training rows.",
+        doc='Factor of the squared distance in "rbf". Larger is more local. "median": half the inverse of '
+        "the median squared distance of training rows.",
     )
     reg: PositiveFloat = param(
         default=1.0, doc="The paper's lambda: penalty of the weights. Smaller lets means agree more closely."
@@ -81,7 +82,7 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
             "ndarray of shape (n_target,) or None",
             "Predicted classes of the target rows of ``fit``. None without domains.",
         ),
-        "n_iter_": ("int", "Turns made."),
+        "n_iter_": ("int", "Turns made; 1 without domains."),
         "gamma_": ("float", "Factor of the squared distance that was used."),
         "X_fit_": (
             "{ndarray, CSR} of shape (n_train, n_features) or None",
@@ -92,18 +93,18 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
 
     def _fit_rows(self, X: Array, y: Any, domains: Domains) -> None:
         self.gamma_ = resolve_gamma(X, self.gamma) if self.kernel == "rbf" else 1.0
-        self.X_fit_ = None if self.kernel == "primal" else X
+        self.X_fit_ = None if self.kernel == "primal" else X.copy()
         features = self._features(X)
         source, between = domains.source, domain_contrast(domains.source)
-        self.pseudo_labels_, self.n_iter_ = None, 0
+        self.pseudo_labels_, self.n_iter_ = None, 1
         self._learn(features, between[:, None])
         if not domains.differ:
             return
         classes, codes = self._read_source_classes(y, domains)
         labels, predicted = np.empty(len(domains), dtype=np.int64), None
         labels[source] = codes
-        while self.n_iter_ < self.max_iter:
-            self.n_iter_ += 1
+        for turn in range(1, self.max_iter + 1):
+            self.n_iter_ = turn
             Z = features @ self.weights_
             previous, predicted = predicted, self._classifier().fit(Z[source], codes).predict(Z[~source])
             if previous is not None and np.array_equal(previous, predicted):

@@ -45,8 +45,8 @@ class KernelMeanMatching(ReweightedEstimator):
     )
     gamma: PositiveFloat | Literal["median"] = param(
         default="median",
-        doc='Factor of the squared distance in "rbf". Larger is more local. "median": half the inverse of the '
-        "median squared distance of all rows.",
+        doc='Factor of the squared distance in "rbf". Larger is more local. "median": half the inverse of '
+        "the median squared distance of all rows.",
     )
     max_weight: PositiveFloat = param(
         default=1000.0, doc="The paper's B: bound of a weight, above 1. Smaller trusts single rows less."

@@ -15,7 +15,8 @@ _MEDIAN_ROWS = 1000  # 500,000 distances, whose median varies by a part in a tho
 def resolve_gamma(X: Array, gamma: Gamma) -> float:
     """Factor of the squared distance in the Gaussian kernel; "median" takes half its median's inverse.
 
-    So the standard deviation of the kernel is the median distance. Of more than 1000 rows every so many-th counts.
+    So the standard deviation of the kernel is the median distance. Of more than 1000 rows every so many-th
+    counts.
     """
     if gamma != "median":
         return float(gamma)

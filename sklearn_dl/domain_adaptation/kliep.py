@@ -18,20 +18,20 @@ _CANDIDATES = 10.0 ** np.arange(-1.0, 2.1, 0.5)  # times the gamma of the median
 class KLIEP(ReweightedEstimator):
     r"""Train an estimator on source rows, weighted by a density ratio of largest likelihood on the target.
 
-    The ratio is :math:`w(x) = \sum_l \alpha_l\, k(x, c_l)` with Gaussian kernels at target rows
-    :math:`c_l` and :math:`\alpha \ge 0`. It maximises the mean of :math:`\log w` over target rows, where its mean
-    over source rows is 1: the Kullback-Leibler importance estimation procedure.
+    The ratio is :math:`w(x) = \sum_l \alpha_l\, k(x, c_l)` with Gaussian kernels at target rows :math:`c_l`
+    and :math:`\alpha \ge 0`. It maximises the mean of :math:`\log w` over target rows, where its mean over
+    source rows is 1: the Kullback-Leibler importance estimation procedure.
 
     Notes
     -----
-    In the coefficients times the kernels' source means this is a mixture with known components. It is fitted by
-    expectation and maximisation, which needs no step size and ends by a bound: the largest derivative tells how
-    far the likelihood is from its maximum, at most.
+    In the coefficients times the kernels' source means this is a mixture with known components. It is fitted
+    by expectation and maximisation, which needs no step size and ends by a bound: the largest derivative
+    tells how far the likelihood is from its maximum, at most.
 
     References
     ----------
-    Sugiyama, Nakajima, Kashima, Buenau, Kawanabe (2008), Direct importance estimation with model selection and its
-    application to covariate shift adaptation, Figures 1 and 2.
+    Sugiyama, Nakajima, Kashima, Buenau, Kawanabe (2008), Direct importance estimation with model selection
+    and its application to covariate shift adaptation, Figures 1 and 2.
 
     Examples
     --------
@@ -53,13 +53,13 @@ class KLIEP(ReweightedEstimator):
     n_centres: PositiveInt = param(
         default=100, doc="Target rows at which kernels are centred, drawn at random; at most all."
     )
-    cv: Annotated[int, Interval("an int of at least 2", low=2)] = param(
+    n_folds: Annotated[int, Interval("an int of at least 2", low=2)] = param(
         default=5, doc='Parts of the target rows for gamma="cv".'
     )
     tol: PositiveFloat = param(
         default=1e-4, doc="Distance from the largest mean log-likelihood at which it ends. Smaller is longer."
     )
-    max_iter: PositiveInt = param(default=5000, doc="Steps, at most.")
+    max_steps: PositiveInt = param(default=5000, doc="Steps, at most.")
     random_state: RandomState = param(
         default=None, doc="Seed of the centres and of the parts. An int gives the same weights every time."
     )
@@ -76,7 +76,7 @@ class KLIEP(ReweightedEstimator):
     ) -> float:
         if self.gamma != "cv":
             return resolve_gamma(target, self.gamma)
-        n_parts = min(self.cv, target.shape[0])
+        n_parts = min(self.n_folds, target.shape[0])
         part = rng.permutation(target.shape[0]) % n_parts
         candidates = resolve_gamma(target, "median") * _CANDIDATES
         if n_parts < 2:
@@ -96,7 +96,7 @@ class KLIEP(ReweightedEstimator):
         means = np.maximum(at_source.mean(0), np.finfo(float).tiny ** 0.5)
         components = at_target / means  # each has mean 1 over the source
         share = np.full(len(means), 1.0 / len(means))
-        for _ in range(self.max_iter):
+        for _ in range(self.max_steps):
             ratio = np.maximum(components @ share, np.finfo(float).tiny)
             # The mean over target rows of component / ratio; a share's derivative, 1 or less at the optimum.
             derivative = (components / ratio[:, None]).mean(0)
@@ -105,8 +105,8 @@ class KLIEP(ReweightedEstimator):
             share = share * derivative
             share /= share.sum()
         warnings.warn(
-            f"{type(self).__name__}: the likelihood is still {np.log(derivative.max()):.1e} from its maximum, at "
-            f"most, after {self.max_iter} steps. Raise max_iter or tol.",
+            f"{type(self).__name__}: the likelihood is still {np.log(derivative.max()):.1e} from its "
+            f"maximum, at most, after {self.max_steps} steps. Raise max_steps or tol.",
             ConvergenceWarning,
             stacklevel=2,
         )

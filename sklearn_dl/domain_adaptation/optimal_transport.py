@@ -16,11 +16,11 @@ from sklearn_dl.domain_adaptation.base import DomainTransformer
 class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     r"""Carry each source row to a mean of target rows, by the plan of least squared distance.
 
-    The plan :math:`\gamma` has the rows of both domains as its margins and minimises
-    :math:`\langle \gamma, C \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`, where C holds
-    squared distances over their maximum. The entropy :math:`\Omega_e` spreads the plan; the class term
-    :math:`\Omega_c` keeps source rows of different classes from going to the same target row. A source row
-    becomes the mean of the target rows that it goes to; target rows stay.
+    The plan :math:`\gamma` has the rows of both domains as its margins and minimises :math:`\langle \gamma, C
+    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`, where C holds squared distances over
+    their maximum. The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c` keeps source
+    rows of different classes from going to the same target row. A source row becomes the mean of the target
+    rows that it goes to; target rows stay.
 
     Other source rows, in ``transform``, move as the nearest training row does.
 
@@ -59,7 +59,7 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
         doc="Class term: the square root of what a class sends to a target row, minimised by majorisation, "
         "or the length of the vector of what its rows send, minimised by conditional gradients.",
     )
-    max_iter: PositiveInt = param(
+    max_steps: PositiveInt = param(
         default=1000, doc="Sinkhorn's steps, at most; for each of the inner problems with the class term."
     )
     tol: PositiveFloat = param(
@@ -87,19 +87,19 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
 
     def _plan(self, ot: Any, cost: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
         margins = [np.full(n, 1.0 / n) for n in cost.shape]
-        stops = {"numItermax": self.max_iter, "stopThr": self.tol}
+        stops = {"numItermax": self.max_steps, "stopThr": self.tol}
         if self.reg == 0:
-            plan = ot.emd(*margins, cost, numItermax=max(self.max_iter, 1_000_000))
+            plan = ot.emd(*margins, cost, numItermax=max(self.max_steps, 1_000_000))
         elif codes is None:
             plan = ot.sinkhorn(*margins, cost, self.reg, method="sinkhorn_log", warn=False, **stops)
         else:
             solve = ot.da.sinkhorn_lpl1_mm if self.class_norm == "l1/2" else ot.da.sinkhorn_l1l2_gl
-            inner = {"numInnerItermax": self.max_iter, "stopInnerThr": self.tol}
+            inner = {"numInnerItermax": self.max_steps, "stopInnerThr": self.tol}
             plan = solve(margins[0], codes, margins[1], cost, self.reg, eta=self.class_reg, **inner)
         if not np.isfinite(plan).all() or not plan.sum(1).all():
             raise ArithmeticError(
-                f"{type(self).__name__}: the plan of reg={self.reg:g} has underflowed to zeros. Raise reg, or "
-                "pass reg=0 for the plan without entropy."
+                f"{type(self).__name__}: the plan of reg={self.reg:g} has underflowed to zeros. Raise reg, "
+                "or pass reg=0 for the plan without entropy."
             )
         return plan
 

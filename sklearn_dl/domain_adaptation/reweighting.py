@@ -29,7 +29,7 @@ class ReweightedEstimator(SourceEstimator):
         total = weight.sum()
         if not (np.isfinite(total) and total > 0):
             raise ValueError(
-                f"{name}: the weights of the source rows sum to {total:g}: no source row is like a target row. "
-                "Scale the features to a common range, or choose a wider kernel."
+                f"{name}: the weights of the source rows sum to {total:g}: no source row is like a target "
+                "row. Scale the features to a common range, or choose a wider kernel."
             )
         return weight * (len(weight) / total)

@@ -11,9 +11,9 @@ from sklearn_dl.domain_adaptation.source_estimator import SourceEstimator
 class SourceOnly(SourceEstimator):
     """Train an estimator on the source rows; those of the target are left out, with whatever is in their y.
 
-    The last step of a pipeline behind a transformer of domains: a pipeline cannot drop rows, so without it the
-    classifier would be trained on target rows too, with labels that it must not see. Alone it is the baseline
-    without adaptation.
+    The last step of a pipeline behind a transformer of domains: a pipeline cannot drop rows, so without it
+    the classifier would be trained on target rows too, with labels that it must not see. Alone it is the
+    baseline without adaptation.
 
     Examples
     --------

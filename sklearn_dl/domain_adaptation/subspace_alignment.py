@@ -15,13 +15,13 @@ from sklearn_dl.domain_adaptation.base import DomainTransformer
 class SubspaceAlignment(ClassNamePrefixFeaturesOutMixin, DomainTransformer):
     r"""Project each domain on its own principal axes, and turn the source's onto the target's.
 
-    With means :math:`\mu` and principal axes P of the two domains, target rows become
-    :math:`(x - \mu_T) P_T` and source rows :math:`(x - \mu_S) P_S P_S^T P_T`. Without `sample_domain` it is PCA.
+    With means :math:`\mu` and principal axes P of the two domains, target rows become :math:`(x - \mu_T) P_T`
+    and source rows :math:`(x - \mu_S) P_S P_S^T P_T`. Without `sample_domain` it is PCA.
 
     References
     ----------
-    Fernando, Habrard, Sebban, Tuytelaars (2013), Unsupervised visual domain adaptation using subspace alignment,
-    Algorithm 1.
+    Fernando, Habrard, Sebban, Tuytelaars (2013), Unsupervised visual domain adaptation using subspace
+    alignment, Algorithm 1.
 
     Examples
     --------

@@ -16,9 +16,10 @@ from sklearn_dl.domain_adaptation.kernels import kernel_matrix, resolve_gamma
 class TransferComponentAnalysis(ClassNamePrefixFeaturesOutMixin, DomainTransformer):
     r"""Components of a kernel with large variance and a small distance between the domains' means.
 
-    Solves :math:`K H K\, w = \lambda\, (K L K + \mu I)\, w` for the kernel matrix K of all rows, where L measures
-    the squared distance of the means (the maximum mean discrepancy) and H centres. Rows of both domains are mapped
-    alike, by :math:`x \mapsto k(x, X) W`, and come back in the order in which they were given.
+    Solves :math:`K H K\, w = \lambda\, (K L K + \mu I)\, w` for the kernel matrix K of all rows, where L
+    measures the squared distance of the means (the maximum mean discrepancy) and H centres. Rows of both
+    domains are mapped alike, by :math:`x \mapsto k(x, X) W`, and come back in the order in which they were
+    given.
 
     Without `sample_domain` it is kernel PCA, scaled.
 
@@ -49,8 +50,8 @@ class TransferComponentAnalysis(ClassNamePrefixFeaturesOutMixin, DomainTransform
     )
     gamma: PositiveFloat | Literal["median"] = param(
         default="median",
-        doc='Factor of the squared distance in "rbf". Larger is more local. "median": half the inverse of the '
-        "median squared distance of training rows.",
+        doc='Factor of the squared distance in "rbf". Larger is more local. "median": half the inverse of '
+        "the median squared distance of training rows.",
     )
     reg: PositiveFloat = param(
         default=1.0, doc="The paper's mu: penalty of the weights. Smaller lets means agree more closely."
@@ -65,7 +66,7 @@ class TransferComponentAnalysis(ClassNamePrefixFeaturesOutMixin, DomainTransform
     _reading: ClassVar[dict[str, Any]] = {}
 
     def _fit_rows(self, X: Array, y: Any, domains: Domains) -> None:
-        self.X_fit_, self.gamma_ = X, resolve_gamma(X, self.gamma)
+        self.X_fit_, self.gamma_ = X.copy(), resolve_gamma(X, self.gamma)
         K = kernel_matrix(X, X, self.kernel, self.gamma_)
         contrasts = domain_contrast(domains.source)[:, None]
         self.weights_, self.eigenvalues_ = aligned_components(K, contrasts, self.reg, self.n_components)

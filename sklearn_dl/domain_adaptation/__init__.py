@@ -8,12 +8,30 @@ from typing import Any
 
 from sklearn_dl.domain_adaptation.coral import CORAL
 from sklearn_dl.domain_adaptation.density_ratio import DensityRatioReweighting
+from sklearn_dl.domain_adaptation.domain_kfold import DomainKFold
 from sklearn_dl.domain_adaptation.domain_scaler import DomainStandardScaler
+from sklearn_dl.domain_adaptation.geodesic_flow import GeodesicFlowKernel
 from sklearn_dl.domain_adaptation.importance_weighted import ImportanceWeighted
 from sklearn_dl.domain_adaptation.joint_distribution import JointDistributionAdaptation
 from sklearn_dl.domain_adaptation.kernel_mean_matching import KernelMeanMatching
 from sklearn_dl.domain_adaptation.kliep import KLIEP
+from sklearn_dl.domain_adaptation.manifold_alignment import ManifoldEmbeddedDistributionAlignment
+from sklearn_dl.domain_adaptation.measures import PermutationTest, coral_distance, mmd, proxy_a_distance
+from sklearn_dl.domain_adaptation.multi_kernel import MultiKernelMMD, mk_mmd
 from sklearn_dl.domain_adaptation.optimal_transport import OptimalTransportAdapter
+from sklearn_dl.domain_adaptation.scorers import (
+    CircularValidationScorer,
+    DeepEmbeddedValidationScorer,
+    DomainScorer,
+    ImportanceWeightedScorer,
+    PredictionEntropyScorer,
+    SoftNeighborhoodDensityScorer,
+    circular_validation_score,
+    deep_embedded_validation_score,
+    importance_weighted_score,
+    prediction_entropy_score,
+    soft_neighborhood_density_score,
+)
 from sklearn_dl.domain_adaptation.source_only import SourceOnly
 from sklearn_dl.domain_adaptation.subspace_alignment import SubspaceAlignment
 from sklearn_dl.domain_adaptation.transfer_components import TransferComponentAnalysis
@@ -23,16 +41,36 @@ _DEEP: dict[str, str] = {}
 
 __all__ = [
     "CORAL",
-    "KLIEP",
+    "CircularValidationScorer",
+    "DeepEmbeddedValidationScorer",
     "DensityRatioReweighting",
+    "DomainKFold",
+    "DomainScorer",
     "DomainStandardScaler",
+    "GeodesicFlowKernel",
     "ImportanceWeighted",
+    "ImportanceWeightedScorer",
     "JointDistributionAdaptation",
+    "KLIEP",
     "KernelMeanMatching",
+    "ManifoldEmbeddedDistributionAlignment",
+    "MultiKernelMMD",
     "OptimalTransportAdapter",
+    "PermutationTest",
+    "PredictionEntropyScorer",
+    "SoftNeighborhoodDensityScorer",
     "SourceOnly",
     "SubspaceAlignment",
     "TransferComponentAnalysis",
+    "circular_validation_score",
+    "coral_distance",
+    "deep_embedded_validation_score",
+    "importance_weighted_score",
+    "mk_mmd",
+    "mmd",
+    "prediction_entropy_score",
+    "proxy_a_distance",
+    "soft_neighborhood_density_score",
     *_DEEP,
 ]
 

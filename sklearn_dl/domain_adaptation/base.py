@@ -9,17 +9,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.atomic import AtomicFit
-from sklearn_dl._base.domains import Domains, TransformsDomains, read_fit_domains, read_sample_domain
+from sklearn_dl._base.domains import (
+    Domains,
+    TakesDomains,
+    TransformsDomains,
+    read_fit_domains,
+    read_sample_domain,
+)
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator
 from sklearn_dl._base.targets import encode_classes, read_class_labels
 
 
-class DomainTransformer(TransformsDomains, TransformerMixin, AtomicFit, FloatTableInput, Estimator, ABC):
-    """Maps rows of two domains into one space; a subclass says how in three methods.
-
-    ``_fit_rows`` learns from rows and their domains, ``_map_source`` and ``_map_target`` map rows.
-    """
+class DomainReader(TakesDomains, AtomicFit, FloatTableInput, Estimator):
+    """Reads the rows of two domains and the labels of the source."""
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
         "n_features_in_": ("int", "Number of features."),
@@ -28,6 +31,39 @@ class DomainTransformer(TransformsDomains, TransformerMixin, AtomicFit, FloatTab
             "Names of the features, if X has string column names.",
         ),
     }
+
+    #: How X is read, beside the defaults: {"accept_sparse": False} refuses sparse X.
+    _reading: ClassVar[dict[str, Any]] = {"accept_sparse": False}
+
+    def _read_fit(self, X: Any, sample_domain: Any, X_target: Any) -> tuple[Array, Domains]:
+        """Rows of ``fit``, validated, with their domains."""
+        name = type(self).__name__
+        if sample_domain is None and X_target is None:
+            rows = self._read_X(host_rows(X), reset=True, **self._reading)
+            return rows, read_sample_domain(None, rows.shape[0], name)
+        X, domains = read_fit_domains(host_rows(X), sample_domain, host_rows(X_target), name)
+        return self._read_X(X, reset=True, **self._reading), domains
+
+    def _read_source_classes(self, y: Any, domains: Domains) -> tuple[np.ndarray, np.ndarray]:
+        """Sorted classes of the source rows, and the index of each row's class."""
+        name = type(self).__name__
+        labels = read_class_labels(domains.labels(y, name), name)
+        if labels.ndim != 1:
+            raise ValueError(f"{name}: y must hold one label a row; got shape {labels.shape}.")
+        classes = np.unique(labels)
+        return classes, encode_classes(labels, classes, name)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._reading.get("accept_sparse", True) is not False
+        return tags
+
+
+class DomainTransformer(TransformsDomains, TransformerMixin, DomainReader, ABC):
+    """Maps rows of two domains into one space; a subclass says how in three methods.
+
+    ``_fit_rows`` learns from rows and their domains, ``_map_source`` and ``_map_target`` map rows.
+    """
 
     def fit(self, X: Any, y: Any = None, sample_domain: Any = None, X_target: Any = None) -> Self:
         """Learn the map from rows of both domains.
@@ -106,14 +142,11 @@ class DomainTransformer(TransformsDomains, TransformerMixin, AtomicFit, FloatTab
             If X holds NaN or infinity, or has another number of features than in ``fit``.
         """
         check_is_fitted(self)
-        rows = self._read_X(_on_host(X), reset=False, **self._reading)
+        rows = self._read_X(host_rows(X), reset=False, **self._reading)
         mapped = self._map_rows(rows, sample_domain).astype(rows.dtype, copy=False)
         return move_like(mapped, X) if is_tensor(X) else mapped
 
     # -- what a subclass says
-
-    #: How X is read, beside the defaults: {"accept_sparse": False} refuses sparse X.
-    _reading: ClassVar[dict[str, Any]] = {"accept_sparse": False}
 
     @abstractmethod
     def _fit_rows(self, X: Array, y: Any, domains: Domains) -> None:
@@ -126,26 +159,6 @@ class DomainTransformer(TransformsDomains, TransformerMixin, AtomicFit, FloatTab
     @abstractmethod
     def _map_target(self, X: Array) -> Array:
         """Target rows in the common space."""
-
-    # -- what it may call
-
-    def _read_fit(self, X: Any, sample_domain: Any, X_target: Any) -> tuple[Array, Domains]:
-        """Rows of ``fit``, validated, with their domains."""
-        name = type(self).__name__
-        if sample_domain is None and X_target is None:
-            rows = self._read_X(_on_host(X), reset=True, **self._reading)
-            return rows, read_sample_domain(None, rows.shape[0], name)
-        X, domains = read_fit_domains(_on_host(X), sample_domain, _on_host(X_target), name)
-        return self._read_X(X, reset=True, **self._reading), domains
-
-    def _read_source_classes(self, y: Any, domains: Domains) -> tuple[np.ndarray, np.ndarray]:
-        """Sorted classes of the source rows, and the index of each row's class."""
-        name = type(self).__name__
-        labels = read_class_labels(domains.labels(y, name), name)
-        if labels.ndim != 1:
-            raise ValueError(f"{name}: y must hold one label a row; got shape {labels.shape}.")
-        classes = np.unique(labels)
-        return classes, encode_classes(labels, classes, name)
 
     def _transform_fitted(self, X: Any, sample_domain: Any) -> Array:
         return DomainTransformer.transform(self, X, sample_domain)
@@ -162,12 +175,12 @@ class DomainTransformer(TransformsDomains, TransformerMixin, AtomicFit, FloatTab
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._reading.get("accept_sparse", True) is not False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def _on_host(X: Any) -> Any:
+def host_rows(X: Any) -> Any:
+    """A torch tensor as an ndarray; anything else as it is."""
     return to_host(X) if is_tensor(X) else X
 
 

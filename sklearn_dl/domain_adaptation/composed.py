@@ -50,7 +50,8 @@ def fit_with_domains(estimator: Any, X: Any, y: Any, sample_domain: np.ndarray) 
     X : array-like of shape (n_samples, ...)
         Rows of both domains.
     y : array-like of shape (n_samples,)
-        Labels; those of target rows are not read by estimators that take domains. Others get source rows alone.
+        Labels; those of target rows are not read by estimators that take domains. Others get source rows
+        alone.
     sample_domain : ndarray of shape (n_samples,)
         Domain of each row.
 

@@ -112,8 +112,8 @@ def _most_powerful(discrepancies: np.ndarray, covariance: np.ndarray, reg: float
     if discrepancies.max() <= 0:
         return np.full(n_kernels, 1.0 / n_kernels)
     ridge = covariance + reg * max(np.trace(covariance) / n_kernels, np.finfo(float).tiny) * np.eye(n_kernels)
-    # The programme's solution is, up to a factor, that of min b' R b / 2 - eta' b over b >= 0: least squares with
-    # signs, by the Cholesky factor of R.
+    # Up to a factor the solution is that of min b' R b / 2 - eta' b over b >= 0: least squares with signs, by
+    # the Cholesky factor of R.
     root = np.linalg.cholesky(ridge)
     solution, _ = nnls(root.T, np.linalg.solve(root, discrepancies))
     return solution / solution.sum()

@@ -25,8 +25,8 @@ _FOLDS = 5
 class DomainScorer(ABC):
     """Scorer that takes `sample_domain`, and requests it where metadata are routed.
 
-    Target rows are those below 0 in `sample_domain`, or `X_target`; where scikit-learn passes a scorer no metadata,
-    :meth:`bind` gives it the target rows, and the rows scored are then source rows.
+    Target rows are those below 0 in `sample_domain`, or `X_target`; where scikit-learn passes a scorer no
+    metadata, :meth:`bind` gives it the target rows, and the rows scored are then source rows.
     """
 
     X_target: Any = None
@@ -65,8 +65,9 @@ class DomainScorer(ABC):
         if target is None:
             if not domains.target.any():
                 raise ValueError(
-                    f"{name} needs target rows, without their labels; got source rows alone. Pass them once by "
-                    "scoring=score.bind(X_target). Or, with sklearn.set_config(enable_metadata_routing=True), "
+                    f"{name} needs target rows, without their labels; got source rows alone. Pass them once "
+                    "by scoring=score.bind(X_target). Or, with "
+                    "sklearn.set_config(enable_metadata_routing=True), "
                     "split by DomainKFold(target_in_test=True)."
                 )
             target = _safe_indexing(X, np.flatnonzero(domains.target))
@@ -74,8 +75,8 @@ class DomainScorer(ABC):
         labels = None if y is None or not self._reads_source else domains.labels(y, name)
         if self._reads_source and (labels is None or not len(labels)):
             raise ValueError(
-                f"{name} needs labelled source rows beside those of the target; got y=None or no source rows. "
-                "Split by DomainKFold."
+                f"{name} needs labelled source rows beside those of the target; got y=None or no source "
+                "rows. Split by DomainKFold."
             )
         return float(self._score(estimator, source, labels, target))
 
@@ -143,13 +144,13 @@ class ImportanceWeightedScorer(DomainScorer):
     domain_classifier : classifier, default=None
         Tells the domains apart; its odds are the weights. None is LogisticRegression().
     features : callable, default=None
-        Function of estimator and rows whose result stands for the rows where domains are told apart, such as those
-        of a hidden layer. None: the rows.
+        Function of estimator and rows whose result stands for the rows where domains are told apart, such as
+        those of a hidden layer. None: the rows.
 
     References
     ----------
-    Sugiyama, Krauledat, Mueller (2007), Covariate shift adaptation by importance weighted cross validation, J. Mach.
-    Learn. Res. 8, equation 8.
+    Sugiyama, Krauledat, Mueller (2007), Covariate shift adaptation by importance weighted cross validation,
+    J. Mach. Learn. Res. 8, equation 8.
     """
 
     domain_classifier: BaseEstimator | None = None
@@ -172,8 +173,8 @@ class ImportanceWeightedScorer(DomainScorer):
 class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
     r"""Importance-weighted score in the space of learnt features, with its variance reduced.
 
-    From the mean of weights times losses it takes a multiple of the weights' mean less 1, which is 0 in expectation;
-    the multiple is the one of least variance.
+    From the mean of weights times losses it takes a multiple of the weights' mean less 1, which is 0 in
+    expectation; the multiple is the one of least variance.
 
     Parameters
     ----------
@@ -184,8 +185,8 @@ class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
     domain_classifier : classifier, default=None
         Tells the domains apart; its odds are the weights. None is LogisticRegression().
     features : callable, default=None
-        Function of estimator and rows that returns learnt features. None: in a pipeline what comes before its last
-        step, else the rows.
+        Function of estimator and rows that returns learnt features. None: in a pipeline what comes before its
+        last step, else the rows.
 
     References
     ----------
@@ -212,7 +213,8 @@ class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
 class PredictionEntropyScorer(DomainScorer):
     """Minus the mean entropy of the predicted probabilities of target rows, in nats.
 
-    A model that is sure of its classes scores high, also where it is wrong, as if it put all rows in one class.
+    A model that is sure of its classes scores high, also where it is wrong, as if it put all rows in one
+    class.
 
     Parameters
     ----------
@@ -223,8 +225,8 @@ class PredictionEntropyScorer(DomainScorer):
 
     References
     ----------
-    Morerio, Cavazza, Murino (2018), Minimal-entropy correlation alignment for unsupervised deep domain adaptation,
-    section 3.
+    Morerio, Cavazza, Murino (2018), Minimal-entropy correlation alignment for unsupervised deep domain
+    adaptation, section 3.
     """
 
     _reads_source = False
@@ -238,8 +240,8 @@ class PredictionEntropyScorer(DomainScorer):
 class SoftNeighborhoodDensityScorer(DomainScorer):
     """How densely target rows lie together in the space of predicted probabilities.
 
-    The mean entropy of each row's similarities to the others, in nats. It is large where rows form large groups of
-    like predictions; one group of all rows scores highest, so look at the classes predicted too.
+    The mean entropy of each row's similarities to the others, in nats. It is large where rows form large
+    groups of like predictions; one group of all rows scores highest, so look at the classes predicted too.
 
     Parameters
     ----------
@@ -252,8 +254,8 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
 
     References
     ----------
-    Saito, Kim, Teterwak, Sclaroff, Darrell, Saenko (2021), Tune it the right way: unsupervised validation of domain
-    adaptation via soft neighborhood density, equations 1 to 3.
+    Saito, Kim, Teterwak, Sclaroff, Darrell, Saenko (2021), Tune it the right way: unsupervised validation of
+    domain adaptation via soft neighborhood density, equations 1 to 3.
     """
 
     temperature: float = 0.05
@@ -272,8 +274,8 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
 class CircularValidationScorer(DomainScorer):
     """Score on source rows of a copy that was trained on the target's predicted labels, adapted backwards.
 
-    The estimator predicts the target rows; a copy learns from these as its source, with the source rows as its
-    target; then it predicts the source rows, whose labels are known. The copy costs another fit.
+    The estimator predicts the target rows; a copy learns from these as its source, with the source rows as
+    its target; then it predicts the source rows, whose labels are known. The copy costs another fit.
 
     Parameters
     ----------
@@ -284,8 +286,8 @@ class CircularValidationScorer(DomainScorer):
 
     References
     ----------
-    Bruzzone, Marconcini (2010), Domain adaptation problems: a DASVM classification technique and a circular validation
-    strategy, IEEE Trans. Pattern Anal. Mach. Intell. 32, section 4.
+    Bruzzone, Marconcini (2010), Domain adaptation problems: a DASVM classification technique and a circular
+    validation strategy, IEEE Trans. Pattern Anal. Mach. Intell. 32, section 4.
     """
 
     def _score(self, estimator: Any, source: Any, labels: np.ndarray, target: Any) -> float:
@@ -312,8 +314,8 @@ def target_probabilities(estimator: Any, X: Any, owner: str) -> np.ndarray:
     """Probabilities of the classes of target rows, shape (n_target, n_classes)."""
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
-            f"{owner} needs an estimator with predict_proba; got {type(estimator).__name__}. Wrap a classifier "
-            "without it in sklearn.calibration.CalibratedClassifierCV."
+            f"{owner} needs an estimator with predict_proba; got {type(estimator).__name__}. Wrap a "
+            "classifier without it in sklearn.calibration.CalibratedClassifierCV."
         )
     return np.asarray(predict_as(estimator, X, -1, "predict_proba"), dtype=np.float64)
 

@@ -48,7 +48,7 @@ class SubspaceAlignment(ClassNamePrefixFeaturesOutMixin, DomainTransformer):
     def _fit_rows(self, X: Array, y: Any, domains: Domains) -> None:
         parts = [X[domains.source]] + ([X[domains.target]] if domains.differ else [])
         n_components = min(self.n_components, *(min(part.shape) for part in parts))
-        learnt = [_principal_axes(np.asarray(part, dtype=np.float64), n_components) for part in parts]
+        learnt = [principal_axes(np.asarray(part, dtype=np.float64), n_components) for part in parts]
         self.mean_source_, self.components_source_ = learnt[0]
         self.mean_target_, self.components_target_ = learnt[-1]
 
@@ -64,7 +64,8 @@ class SubspaceAlignment(ClassNamePrefixFeaturesOutMixin, DomainTransformer):
         return self.components_target_.shape[0]
 
 
-def _principal_axes(rows: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+def principal_axes(rows: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the rows, and their first principal axes as rows; the largest entry of each is positive."""
     mean = rows.mean(0)
     axes = svd(rows - mean, full_matrices=False)[2][:n_components]
     largest = axes[np.arange(n_components), np.abs(axes).argmax(1)]

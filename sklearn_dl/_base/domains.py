@@ -236,11 +236,14 @@ def _stack_frames(X: Any, X_target: Any) -> Any:
 def _take(y: Any, rows: np.ndarray) -> Array:
     """Rows of y as an array of the kind that they alone make: [1, 2, None] has ints in rows 0 and 1."""
     y = on_host(y)
-    if not hasattr(y, "dtype") and not hasattr(y, "dtypes"):
+    if not hasattr(y, "__array__"):  # by way of objects, so that a None beside strings does not become "None"
         y = np.array([*y, None], dtype=object)[:-1] if np.ndim(y[0]) == 0 else np.asarray(y)
+        kinds: tuple[type, ...] = (str, bool, Real)
+    else:
+        kinds = (bool, Real)  # strings as objects are given as such
     taken = np.asarray(y)[rows]
     if taken.dtype.kind != "O":
         return taken
     values = taken.ravel().tolist()
-    of_one_kind = any(all(isinstance(value, kind) for value in values) for kind in (str, bool, Real))
+    of_one_kind = any(all(isinstance(value, kind) for value in values) for kind in kinds)
     return np.asarray(values).reshape(taken.shape) if of_one_kind else taken

@@ -21,7 +21,7 @@ from sklearn_dl._base.params import Estimator
 from sklearn_dl._base.targets import encode_classes, read_class_labels
 
 
-class DomainReader(TakesDomains, AtomicFit, FloatTableInput, Estimator):
+class DomainReader(TakesDomains, AtomicFit, FloatTableInput, Estimator, ABC):
     """Reads the rows of two domains and the labels of the source."""
 
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
@@ -34,6 +34,10 @@ class DomainReader(TakesDomains, AtomicFit, FloatTableInput, Estimator):
 
     #: How X is read, beside the defaults: {"accept_sparse": False} refuses sparse X.
     _reading: ClassVar[dict[str, Any]] = {"accept_sparse": False}
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any = None, sample_domain: Any = None, X_target: Any = None) -> Self:
+        """Learn from rows of both domains."""
 
     def _read_fit(self, X: Any, sample_domain: Any, X_target: Any) -> tuple[Array, Domains]:
         """Rows of ``fit``, validated, with their domains."""
@@ -59,7 +63,7 @@ class DomainReader(TakesDomains, AtomicFit, FloatTableInput, Estimator):
         return tags
 
 
-class DomainTransformer(TransformsDomains, TransformerMixin, DomainReader, ABC):
+class DomainTransformer(TransformsDomains, TransformerMixin, DomainReader):
     """Maps rows of two domains into one space; a subclass says how in three methods.
 
     ``_fit_rows`` learns from rows and their domains, ``_map_source`` and ``_map_target`` map rows.

@@ -97,17 +97,39 @@ class KLIEP(ReweightedEstimator):
         components = at_target / means  # each has mean 1 over the source
         share = np.full(len(means), 1.0 / len(means))
         for _ in range(self.max_steps):
-            ratio = np.maximum(components @ share, np.finfo(float).tiny)
-            # The mean over target rows of component / ratio; a share's derivative, 1 or less at the optimum.
-            derivative = (components / ratio[:, None]).mean(0)
-            if np.log(derivative.max()) <= self.tol:
+            first, gap = _expectation_step(components, share)
+            if gap <= self.tol:
                 return share / means
-            share = share * derivative
-            share /= share.sum()
+            share = _extrapolate(components, share, first)
         warnings.warn(
-            f"{type(self).__name__}: the likelihood is still {np.log(derivative.max()):.1e} from its "
-            f"maximum, at most, after {self.max_steps} steps. Raise max_steps or tol.",
+            f"{type(self).__name__}: the likelihood may be {gap:.1e} from its maximum after {self.max_steps} "
+            "steps. Raise max_steps or tol.",
             ConvergenceWarning,
             stacklevel=2,
         )
         return share / means
+
+
+def _expectation_step(components: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
+    """Shares after a step, and how far the mean log-likelihood of the given ones is from its maximum, at most."""
+    # The mean over target rows of component / ratio is a share's derivative, 1 or less at the optimum.
+    derivative = (1.0 / _ratio(components, share)) @ components / len(components)
+    return share * derivative / (share @ derivative), float(np.log(derivative.max()))
+
+
+def _extrapolate(components: np.ndarray, share: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Two steps, prolonged along their differences where that raises the likelihood."""
+    second, _ = _expectation_step(components, first)
+    change, bend = first - share, second - 2 * first + share
+    length = np.linalg.norm(change) / max(np.linalg.norm(bend), 1e-300)
+    if length > 1:
+        # A share at 0 would stay there.
+        far = np.maximum(share + 2 * length * change + length**2 * bend, 1e-3 * second)
+        far /= far.sum()
+        if np.log(_ratio(components, far)).sum() >= np.log(_ratio(components, second)).sum():
+            return far
+    return second
+
+
+def _ratio(components: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return np.maximum(components @ share, np.finfo(float).tiny)

@@ -27,6 +27,13 @@ class DomainScorer(ABC):
 
     Target rows are those below 0 in `sample_domain`, or `X_target`; where scikit-learn passes a scorer no
     metadata, :meth:`bind` gives it the target rows, and the rows scored are then source rows.
+
+    Parameters
+    ----------
+    X_target : array-like of shape (n_target, ...), default=None
+        Target rows; see ``bind``.
+    requests_domain : bool, default=True
+        Whether to request `sample_domain`.
     """
 
     X_target: Any = None

@@ -58,14 +58,14 @@ def test_other_values_are_refused(given, error, message):
         ([1, None, 2, float("nan")], [1, 2]),
         (["a", None, "b", 3], ["a", "b"]),
         (np.array([-1, 1, 1, -1]), [-1, 1]),
-        (pd.Series(["a", None, "b", None]), ["a", "b"]),
+        (pd.Series(["a", None, "b", None], dtype=object), np.array(["a", "b"], dtype=object)),
         ([0.5, np.nan, 1.5, np.inf], [0.5, 1.5]),
         ([1, 2], [1, 2]),
     ],
 )
 def test_labels_are_those_of_source_rows_and_of_their_kind(y, expected):
     labels = DOMAINS.labels(y, "Ours")
-    assert labels.tolist() == expected
+    assert labels.tolist() == list(expected)
     assert labels.dtype == np.asarray(expected).dtype
 
 

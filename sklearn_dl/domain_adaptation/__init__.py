@@ -32,6 +32,7 @@ from sklearn_dl.domain_adaptation.scorers import (
     prediction_entropy_score,
     soft_neighborhood_density_score,
 )
+from sklearn_dl.domain_adaptation.self_training import ClassBalancedSelfTraining
 from sklearn_dl.domain_adaptation.source_only import SourceOnly
 from sklearn_dl.domain_adaptation.subspace_alignment import SubspaceAlignment
 from sklearn_dl.domain_adaptation.transfer_components import TransferComponentAnalysis
@@ -42,6 +43,7 @@ _DEEP: dict[str, str] = {}
 __all__ = [
     "CORAL",
     "CircularValidationScorer",
+    "ClassBalancedSelfTraining",
     "DeepEmbeddedValidationScorer",
     "DensityRatioReweighting",
     "DomainKFold",

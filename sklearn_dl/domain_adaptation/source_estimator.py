@@ -85,17 +85,20 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
             raise ValueError(f"{type(self).__name__}: X holds 0 rows; a minimum of 1 is required.")
         if sample_domain is None and X_target is None:
             validate_data(self, X, skip_check_array=True)
-            return self._fit_estimator(X, y, sample_weight, None)
+            self.weights_ = None
+            self._train(X, y, sample_weight, None)
+            return self
         n_given = np.shape(X)[0]
         X, domains = read_fit_domains(X, sample_domain, X_target, type(self).__name__)
         validate_data(self, X, skip_check_array=True)
         y = domains.labels(y, type(self).__name__)
-        found = self._weigh(X, y, domains)
+        self.weights_ = weight = self._weigh(X, y, domains)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, np.empty((n_given, 1)), ensure_non_negative=True
-            )[domains.source[:n_given]]
-        return self._fit_estimator(_rows(X, domains.source), y, sample_weight, found)
+            given = _check_sample_weight(sample_weight, np.empty((n_given, 1)), ensure_non_negative=True)
+            weight = given[domains.source[:n_given]] * (1.0 if weight is None else weight)
+        target = rows_of(X, domains.target) if domains.differ else None
+        self._train(rows_of(X, domains.source), y, weight, target)
+        return self
 
     @_has("predict")
     def predict(self, X: Any) -> Array:
@@ -200,13 +203,10 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
     def _unfitted(self) -> BaseEstimator:
         return LogisticRegression() if self.estimator is None else self.estimator
 
-    def _fit_estimator(self, X: Any, y: Any, given: Any, found: np.ndarray | None) -> Self:
-        """Train on these rows, weighted by the product of weights given and found."""
-        weight = found if given is None else given if found is None else given * found
-        self.weights_ = found
+    def _train(self, X: Any, y: Any, weight: np.ndarray | None, target: Any) -> None:
+        """Train the estimator on source rows; `target` holds the target's, or is None without them."""
         estimator = clone(self._unfitted())
         self.estimator_ = estimator.fit(X, y, **({} if weight is None else self._as_argument(weight)))
-        return self
 
     def _as_argument(self, weight: np.ndarray) -> dict[str, np.ndarray]:
         """`weight` by the name under which the estimator's ``fit`` takes it."""
@@ -235,7 +235,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
         return tags
 
 
-def _rows(X: Any, mask: np.ndarray) -> Any:
+def rows_of(X: Any, mask: np.ndarray) -> Any:
     """Rows of X, or X itself where the mask takes them all; data frames stay data frames."""
     return X if mask.all() else _safe_indexing(X, np.flatnonzero(mask))
 

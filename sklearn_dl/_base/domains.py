@@ -24,9 +24,13 @@ class TakesDomains:
 
 
 class TransformsDomains(TakesDomains):
-    """Transformer whose ``transform`` too takes `sample_domain`; rows without one are target rows."""
+    """Transformer whose ``transform`` takes `sample_domain` in direct calls; else rows are target rows.
 
-    __metadata_request__transform = {"sample_domain": True}
+    It is not routed to ``transform``: in a pipeline ``predict`` and ``score`` mean target rows with routing
+    of metadata as without it.
+    """
+
+    __metadata_request__transform = {"sample_domain": metadata_routing.UNUSED}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
 """Optimal transport: source rows are carried to target rows at the least cost."""
 
-from typing import Any, ClassVar, Literal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.metrics.pairwise import euclidean_distances
 
@@ -18,9 +22,9 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
 
     The plan :math:`\gamma` has the rows of both domains as its margins and minimises :math:`\langle \gamma, C
     \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`, where C holds squared distances over
-    their maximum. The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c` keeps source
-    rows of different classes from going to the same target row. A source row becomes the mean of the target
-    rows that it goes to; target rows stay.
+    their maximum. The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square
+    root of what a class sends to a target row, keeps source rows of different classes from going to the same
+    target row. A source row becomes the mean of the target rows that it goes to; target rows stay.
 
     Other source rows, in ``transform``, move as the nearest training row does.
 
@@ -54,11 +58,6 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
         doc="Weight of the class term, which reads the labels of source rows. Larger keeps the classes "
         "further apart; 0 needs no labels.",
     )
-    class_norm: Literal["l1/2", "l2"] = param(
-        default="l1/2",
-        doc="Class term: the square root of what a class sends to a target row, minimised by majorisation, "
-        "or the length of the vector of what its rows send, minimised by conditional gradients.",
-    )
     max_steps: PositiveInt = param(
         default=1000, doc="Sinkhorn's steps, at most; for each of the inner problems with the class term."
     )
@@ -87,21 +86,25 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
 
     def _plan(self, ot: Any, cost: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
         margins = [np.full(n, 1.0 / n) for n in cost.shape]
-        stops = {"numItermax": self.max_steps, "stopThr": self.tol}
-        if self.reg == 0:
-            plan = ot.emd(*margins, cost, numItermax=max(self.max_steps, 1_000_000))
-        elif codes is None:
-            plan = ot.sinkhorn(*margins, cost, self.reg, method="sinkhorn_log", warn=False, **stops)
-        else:
-            solve = ot.da.sinkhorn_lpl1_mm if self.class_norm == "l1/2" else ot.da.sinkhorn_l1l2_gl
-            inner = {"numInnerItermax": self.max_steps, "stopInnerThr": self.tol}
-            plan = solve(margins[0], codes, margins[1], cost, self.reg, eta=self.class_reg, **inner)
+        with _named_warnings(type(self).__name__):
+            plan = self._solve(ot, margins, cost, codes)
         if not np.isfinite(plan).all() or not plan.sum(1).all():
             raise ArithmeticError(
                 f"{type(self).__name__}: the plan of reg={self.reg:g} has underflowed to zeros. Raise reg, "
                 "or pass reg=0 for the plan without entropy."
             )
         return plan
+
+    def _solve(self, ot: Any, margins: list[np.ndarray], cost: np.ndarray, codes: Any) -> np.ndarray:
+        stops = {"numItermax": self.max_steps, "stopThr": self.tol}
+        if self.reg == 0:
+            return ot.emd(*margins, cost, numItermax=max(self.max_steps, 1_000_000))
+        if codes is None:
+            return ot.sinkhorn(*margins, cost, self.reg, method="sinkhorn_log", **stops)
+        inner = {"numInnerItermax": self.max_steps, "stopInnerThr": self.tol}
+        return ot.da.sinkhorn_lpl1_mm(
+            margins[0], codes, margins[1], cost, self.reg, eta=self.class_reg, **inner
+        )
 
     def _map_source(self, X: Array) -> Array:
         if self._carried is None:
@@ -111,6 +114,20 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
 
     def _map_target(self, X: Array) -> Array:
         return X
+
+
+@contextmanager
+def _named_warnings(owner: str) -> Iterator[None]:
+    """Say once, in our words, that the solver has not converged."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    if any("converge" in str(warning.message) for warning in caught):
+        warnings.warn(
+            f"{owner}: the plan's margins are not yet within tol. Raise max_steps, tol or reg.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
 
 def _require_pot(owner: str) -> Any:

@@ -109,8 +109,8 @@ class DomainDisplay:
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
         if domain.shape != (n_samples,):
             raise ValueError(
-                f"{cls.__name__}: sample_domain must have one value for each of the {n_samples} rows of X; got shape "
-                f"{domain.shape}."
+                f"{cls.__name__}: sample_domain must have one value for each of the {n_samples} rows of X; "
+                f"got shape {domain.shape}."
             )
         steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
         steps = [step for step in steps if hasattr(step, "transform")]
@@ -150,7 +150,8 @@ class DomainDisplay:
         self.axes_ = np.ravel(axes)
         if len(self.axes_) != len(panels):
             raise ValueError(
-                f"{type(self).__name__}: axes must hold {len(panels)} Axes, one a panel; got {len(self.axes_)}."
+                f"{type(self).__name__}: axes must hold {len(panels)} Axes, one a panel; "
+                f"got {len(self.axes_)}."
             )
         self.ax_, self.figure_ = self.axes_[-1], self.axes_[-1].figure
         self.points_: list[Any] = []
@@ -165,7 +166,8 @@ class DomainDisplay:
         groups = np.sign(domain) if self.y is None else np.asarray(self.y)
         for place, group in enumerate(np.unique(groups)):
             colour = _COLOURS[place % len(_COLOURS)]
-            for words, of_domain, style in (("source", domain > 0, _SOURCE), ("target", domain < 0, _TARGET)):
+            sides = (("source", domain > 0, _SOURCE), ("target", domain < 0, _TARGET))
+            for words, of_domain, style in sides:
                 rows = of_domain & (groups == group)
                 if rows.any():
                     label = words if self.y is None else f"{words}, {group}"

@@ -141,7 +141,9 @@ def accuracies(pairs, methods, peers=None):
             found[name].append(row)
         for name, fit_predict in (peers or {}).items():
             found[name].append({"accuracy": 100 * np.mean(fit_predict(X, y, Z) == z), "validation": np.nan})
-        print(title, {name: round(rows[-1]["accuracy"], 1) for name, rows in found.items()}, flush=True)
+        print(
+            title, {name: round(float(rows[-1]["accuracy"]), 1) for name, rows in found.items()}, flush=True
+        )
     return [
         {"name": name, **{key: float(np.mean([row[key] for row in rows])) for key in rows[0]},
          "pairs": [round(row["accuracy"], 2) for row in rows]}

@@ -63,7 +63,8 @@ for name, scoring in scorings.items():
     scores[name] = search.cv_results_["mean_test_score"]
 
 # %%
-# Against the truth, which a user does not have.
+# Against the truth, which a user does not have. The source prefers no adaptation. So does the entropy here: a
+# model that puts all target rows far on one side is sure of itself. The circle closes with adapters alone.
 
 truth = []
 for adapter in adapters.values():

@@ -36,7 +36,7 @@ class DomainReader(TakesDomains, AtomicFit, FloatTableInput, Estimator, ABC):
     _reading: ClassVar[dict[str, Any]] = {"accept_sparse": False}
 
     @abstractmethod
-    def fit(self, X: Any, y: Any = None, sample_domain: Any = None, X_target: Any = None) -> Self:
+    def fit(self, X: Any, *args: Any, **kwargs: Any) -> Self:
         """Learn from rows of both domains."""
 
     def _read_fit(self, X: Any, sample_domain: Any, X_target: Any) -> tuple[Array, Domains]:

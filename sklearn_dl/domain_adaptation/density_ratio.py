@@ -9,8 +9,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.params import Interval, OpenFraction, param
+from sklearn_dl.domain_adaptation.defaults import logistic_regression
 from sklearn_dl.domain_adaptation.reweighting import ReweightedEstimator
-from sklearn_dl.linear_model import LogisticRegression
 
 
 class DensityRatioReweighting(ReweightedEstimator):
@@ -63,7 +63,7 @@ def classifier_density_ratio(
     X = stack([source, target])
     n_rows = [source.shape[0], target.shape[0]]
     is_target = np.repeat([0, 1], n_rows)
-    classifier = LogisticRegression() if classifier is None else clone(classifier)
+    classifier = logistic_regression() if classifier is None else clone(classifier)
     n_parts = min([*n_rows, n_folds]) if n_folds is not None else 0
     if n_parts < 2:
         odds = classifier.fit(X, is_target).predict_proba(source)[:, 1]

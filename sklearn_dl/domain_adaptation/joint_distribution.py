@@ -15,8 +15,8 @@ from sklearn_dl.domain_adaptation.aligned_components import (
     group_contrast,
 )
 from sklearn_dl.domain_adaptation.base import DomainTransformer
+from sklearn_dl.domain_adaptation.defaults import nearest_neighbor
 from sklearn_dl.domain_adaptation.kernels import kernel_matrix, resolve_gamma
-from sklearn_dl.neighbors import KNeighborsClassifier
 
 
 class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransformer):
@@ -101,7 +101,8 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
         if not domains.differ:
             return
         classes, codes = self._read_source_classes(y, domains)
-        labels, predicted = np.empty(len(domains), dtype=np.int64), None
+        labels = np.empty(len(domains), dtype=np.int64)
+        predicted: np.ndarray | None = None
         labels[source] = codes
         for turn in range(1, self.max_iter + 1):
             self.n_iter_ = turn
@@ -114,7 +115,7 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
                 group_contrast(source & (labels == c), ~source & (labels == c)) for c in range(len(classes))
             ]
             self._learn(features, np.column_stack([between, *own]))
-        self.pseudo_labels_ = classes[predicted]
+        self.pseudo_labels_ = classes[labels[~source]]
 
     def _learn(self, features: np.ndarray, contrasts: np.ndarray) -> None:
         self.weights_, _ = aligned_components(features, contrasts, self.reg, self.n_components)
@@ -125,7 +126,7 @@ class JointDistributionAdaptation(ClassNamePrefixFeaturesOutMixin, DomainTransfo
         return X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
 
     def _classifier(self) -> BaseEstimator:
-        return KNeighborsClassifier(n_neighbors=1) if self.estimator is None else clone(self.estimator)
+        return nearest_neighbor() if self.estimator is None else clone(self.estimator)
 
     def _map_source(self, X: Array) -> np.ndarray:
         return self._features(X) @ self.weights_

@@ -132,7 +132,7 @@ class ManifoldEmbeddedDistributionAlignment(ClassifierMixin, DomainReader):
         self._learn_map(rows, domains)
         self.X_fit_ = self._map(rows)
         system = _System(self, self.X_fit_, domains.source, np.eye(len(self.classes_))[codes])
-        self.coef_, self.pseudo_labels_, self.n_iter_, self.balance_ = system.solve(()), None, 1, 0.0
+        self.coef_, self.pseudo_labels_, self.n_iter_, self.balance_ = system.solve(), None, 1, 0.0
         if domains.differ:
             self._align(system, domains.source, codes)
         return self
@@ -233,10 +233,10 @@ class _System:
         right[source] = indicators
         self.plain = lu_solve(self.factor, right, check_finite=False)
 
-    def solve(self, contrasts: np.ndarray | tuple[()]) -> np.ndarray:
+    def solve(self, contrasts: np.ndarray | None = None) -> np.ndarray:
         """Coefficients with the distance of these contrasts, whose matrix is given length 1."""
-        size = np.linalg.norm(contrasts.T @ contrasts) if len(contrasts) else 0.0
-        if self.alignment == 0 or size == 0:
+        size = 0.0 if contrasts is None else np.linalg.norm(contrasts.T @ contrasts)
+        if contrasts is None or self.alignment == 0 or size == 0:
             return self.plain
         # Woodbury: the contrasts change the matrix by a product of few columns with few rows.
         columns = contrasts * np.sqrt(self.alignment / size)

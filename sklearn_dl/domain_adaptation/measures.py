@@ -11,8 +11,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
 from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl.domain_adaptation.defaults import logistic_regression
 from sklearn_dl.domain_adaptation.kernels import kernel_matrix, resolve_gamma
-from sklearn_dl.linear_model import LogisticRegression
 
 
 class PermutationTest(NamedTuple):
@@ -197,7 +197,7 @@ def proxy_a_distance(
     _require_two_rows(X, Y, True, "proxy_a_distance")
     rows, is_second = _stack(X, Y), np.repeat([0, 1], [X.shape[0], Y.shape[0]])
     folds = StratifiedKFold(min(cv, X.shape[0], Y.shape[0]), shuffle=True, random_state=random_state)
-    classifier = LogisticRegression() if classifier is None else clone(classifier)
+    classifier = logistic_regression() if classifier is None else clone(classifier)
     wrong = cross_val_predict(classifier, rows, is_second, cv=folds) != is_second
     error = (wrong[is_second == 0].mean() + wrong[is_second == 1].mean()) / 2
     return float(2 * (1 - 2 * error))

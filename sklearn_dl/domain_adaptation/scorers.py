@@ -168,8 +168,8 @@ class ImportanceWeightedScorer(DomainScorer):
         return float(np.average(row_scores(estimator, source, labels), weights=weight))
 
     def _weights(self, estimator: Any, source: Any, target: Any) -> np.ndarray:
-        described = [self._describe(estimator, rows, domain) for rows, domain in ((source, 1), (target, -1))]
-        return classifier_density_ratio(*described, self.domain_classifier, _FOLDS, _CLIP)
+        of_source, of_target = self._describe(estimator, source, 1), self._describe(estimator, target, -1)
+        return classifier_density_ratio(of_source, of_target, self.domain_classifier, _FOLDS, _CLIP)
 
     def _describe(self, estimator: Any, rows: Any, domain: int) -> Array:
         described = rows if self.features is None else self.features(estimator, rows)

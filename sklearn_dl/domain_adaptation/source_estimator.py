@@ -15,7 +15,7 @@ from sklearn_dl._base.arrays import Array, is_tensor, to_host
 from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.domains import Domains, TakesDomains, read_fit_domains
 from sklearn_dl._base.params import Estimator, param
-from sklearn_dl.linear_model import LogisticRegression
+from sklearn_dl.domain_adaptation.defaults import logistic_regression
 
 
 def _has(method: str) -> Any:
@@ -201,7 +201,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
     # -- the estimator
 
     def _unfitted(self) -> BaseEstimator:
-        return LogisticRegression() if self.estimator is None else self.estimator
+        return logistic_regression() if self.estimator is None else self.estimator
 
     def _train(self, X: Any, y: Any, weight: np.ndarray | None, target: Any) -> None:
         """Train the estimator on source rows; `target` holds the target's, or is None without them."""

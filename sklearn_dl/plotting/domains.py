@@ -123,9 +123,9 @@ class DomainDisplay:
         for step in steps:
             takes = "sample_domain" in inspect.signature(step.transform).parameters
             mapped = step.transform(mapped, **({"sample_domain": domain} if takes else {}))
-        points = [_in_the_plane(rows, projection, random_state) for rows in (X, mapped)]
+        before, after = (_in_the_plane(rows, projection, random_state) for rows in (X, mapped))
         name = " and ".join(type(step).__name__ for step in steps)
-        display = cls(*points, domain, y=None if y is None else np.asarray(y), name=name)
+        display = cls(before, after, domain, y=None if y is None else np.asarray(y), name=name)
         return display.plot(axes=axes)
 
     def plot(self, *, axes: Any = None) -> "DomainDisplay":

@@ -9,7 +9,7 @@ from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.domains import Domains
 from sklearn_dl._base.params import NonNegativeFloat, param
 from sklearn_dl.domain_adaptation.base import DomainTransformer
-from sklearn_dl.domain_adaptation.covariance import regularised_covariance
+from sklearn_dl.domain_adaptation.covariance import SpectralMatrix, regularised_covariance
 
 
 class CORAL(OneToOneFeatureMixin, DomainTransformer):
@@ -61,7 +61,7 @@ class CORAL(OneToOneFeatureMixin, DomainTransformer):
     def _fit_rows(self, X: Array, y: Any, domains: Domains) -> None:
         source = np.asarray(X[domains.source], dtype=np.float64)
         self.mean_source_ = self.mean_target_ = source.mean(0)
-        self._whitening = self._colouring = None
+        self._roots: tuple[SpectralMatrix, SpectralMatrix] | None = None
         if not domains.differ:
             return
         target = np.asarray(X[domains.target], dtype=np.float64)
@@ -70,12 +70,13 @@ class CORAL(OneToOneFeatureMixin, DomainTransformer):
             regularised_covariance(rows - mean, self.reg)
             for rows, mean in ((source, self.mean_source_), (target, self.mean_target_))
         ]
-        self._whitening, self._colouring = covariances[0].power(-0.5), covariances[1].power(0.5)
+        self._roots = covariances[0].power(-0.5), covariances[1].power(0.5)
 
     def _map_source(self, X: Array) -> Array:
-        if self._whitening is None:
+        if self._roots is None:
             return X
-        mapped = self._colouring.after(self._whitening.after(X - self.mean_source_))
+        whitening, colouring = self._roots
+        mapped = colouring.after(whitening.after(X - self.mean_source_))
         return mapped + (self.mean_target_ if self.match_mean else self.mean_source_)
 
     def _map_target(self, X: Array) -> Array:

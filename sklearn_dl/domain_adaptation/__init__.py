@@ -38,7 +38,16 @@ from sklearn_dl.domain_adaptation.subspace_alignment import SubspaceAlignment
 from sklearn_dl.domain_adaptation.transfer_components import TransferComponentAnalysis
 
 #: Deep estimator: the module it lives in.
-_DEEP: dict[str, str] = {}
+_DEEP = {
+    "CDANClassifier": "cdan",
+    "DANClassifier": "dan",
+    "DANNClassifier": "dann",
+    "DANNRegressor": "dann",
+    "DANRegressor": "dan",
+    "DeepCORALClassifier": "deep_coral",
+    "DeepCORALRegressor": "deep_coral",
+    "MCCClassifier": "mcc",
+}
 
 __all__ = [
     "CORAL",

@@ -47,7 +47,7 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
     )
     gradient_surgery: Literal["pcgrad"] | None = param(
         default=None,
-        doc='"pcgrad" takes from the gradient of each term what opposes that of the other; None adds them up.',
+        doc='"pcgrad" takes from the gradient of each term what opposes the other\'s; None adds them up.',
     )
     pretrained: BaseEstimator | None = param(
         default=None,

@@ -23,8 +23,9 @@ class DomainBatch(Batch):
     target: Tensor
     domain: Tensor
 
-    def __new__(cls, source: Batch, target: Batch, source_domain: Tensor) -> "DomainBatch":  # type:
-    ignore[override]
+    def __new__(  # type: ignore[override]
+        cls, source: Batch, target: Batch, source_domain: Tensor
+    ) -> "DomainBatch":
         batch = super().__new__(cls, source.X, source.y, source.weight)
         batch.target = target.X
         batch.domain = torch.cat([source_domain, target.y])

@@ -83,6 +83,7 @@ def _image_shape(input_shape: tuple[int, ...], image_shape: Sequence[int] | None
     if len(shape) != 3 or math.prod(shape) != math.prod(input_shape):
         raise ValueError(
             "SmallCNN needs rows of shape (channels, height, width), or flattened ones of image_shape, by "
-            f"default one channel and a square; got rows of shape {input_shape} and image_shape={image_shape}."
+            f"default one channel and a square; got rows of shape {input_shape} and "
+            f"image_shape={image_shape}."
         )
     return shape

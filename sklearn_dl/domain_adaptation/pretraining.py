@@ -27,8 +27,8 @@ def load_pretrained(network: nn.Module, pretrained: Any, estimator: TorchEstimat
     name, given = type(estimator).__name__, unwrap(pretrained, type(estimator).__name__)
     check_is_fitted(
         given,
-        msg=f"{name}: pretrained must be a fitted estimator; this %(name)s is not. Fit it first; in a search, "
-        "whose copies are unfitted, wrap it in sklearn.frozen.FrozenEstimator.",
+        msg=f"{name}: pretrained must be a fitted estimator; this %(name)s is not. Fit it first; in a "
+        "search, whose copies are unfitted, wrap it in sklearn.frozen.FrozenEstimator.",
     )
     classes = getattr(given, "classes_", None), getattr(estimator, "classes_", None)
     if all(labels is not None for labels in classes) and not np.array_equal(*classes):

@@ -3,15 +3,16 @@
     python benchmarks/bench_domain_adaptation.py [coral] [office] [digits] [reviews] [--quick]
 
 Protocol. Every method gets the labelled source and the unlabelled target and predicts the same target rows;
-for the reviews also other target rows ("test"). Parameters are defaults or those of the papers, the same for all
-pairs of a data set. `chosen` is the method whose circular validation score (`circular_validation_score`, which
-reads source labels and predictions) has the largest mean over the pairs: the one choice that no target label has
-a part in.
+for the reviews also other target rows ("test"). Parameters are defaults or those of the papers, the same
+for all pairs of a data set. `chosen` is the method whose circular validation score
+(`circular_validation_score`, which reads source labels and predictions) has the largest mean over the
+pairs: the one choice that no target label has a part in.
 
-What target accuracies did have a part in: which methods are here at all; that CORAL is shown before discriminant
-analysis and centroids too, after a logistic regression, a support vector machine and ridge stayed at or below 47;
-and the default `balance="source"` of self-training, after the paper's "predicted" gave 67.6 on reviews by
-inverse document frequencies, below the source's 77.2. Their rows are the best of several, not a fair estimate.
+What target accuracies did have a part in: which methods are here at all; that CORAL is shown before
+discriminant analysis and centroids too, after a logistic regression, a support vector machine and ridge
+stayed at or below 47; and the default `balance="source"` of self-training, after the paper's "predicted"
+gave 67.6 on reviews by inverse document frequencies, below the source's 77.2. Their rows are the best of
+several, not a fair estimate.
 
 Office-Caltech SURF: rows to sum 1, then each domain standardised by itself; all source rows ("full"), or 20 a
 class, 8 from dslr, the mean of 5 draws ("sampled"). MNIST and USPS: pixels of 16 x 16 from 0 to 1. Reviews:

@@ -93,7 +93,7 @@ class AdversarialAdapter(DeepAdapter):
         """
         if not isinstance(self.module_, AdaptedNetwork):
             raise ValueError(
-                f"{type(self).__name__}: predict_domain needs a fit with rows of both domains and n_members=1."
+                f"{type(self).__name__}: predict_domain needs a fit on both domains with n_members=1."
             )
         module = self.module_
         head: Any = module.domain_head

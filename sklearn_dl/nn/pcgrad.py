@@ -72,7 +72,8 @@ class PCGrad:
         """Overwrite the gradients of the parameters of the given indices."""
         if not shared or len(gradients) == 1:
             return
-        flat = [torch.cat([term[p].reshape(-1) for p in shared]) for term in gradients]  # type: ignore[union-attr]
+        kept: list[list[Tensor]] = [[term[p] for p in shared] for term in gradients]  # type: ignore[misc]
+        flat = [torch.cat([part.reshape(-1) for part in term]) for term in kept]
         total = torch.stack(project_conflicts(flat)).sum(0)
         sizes = [self.parameters[p].numel() for p in shared]
         for p, part in zip(shared, total.split(sizes), strict=True):

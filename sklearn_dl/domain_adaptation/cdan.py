@@ -4,14 +4,13 @@ import torch
 from torch import Tensor
 
 from sklearn_dl._base.params import param
-from sklearn_dl._base.tasks import TorchClassifier
 from sklearn_dl.domain_adaptation.adapted_network import Seen
 from sklearn_dl.domain_adaptation.adversarial import AdversarialAdapter
 from sklearn_dl.domain_adaptation.single_label import SingleLabel
 from sklearn_dl.nn import certainty
 
 
-class CDANClassifier(SingleLabel, AdversarialAdapter, TorchClassifier):
+class CDANClassifier(AdversarialAdapter, SingleLabel):
     """Classifier by features from which, given the classes, the domain cannot be told (conditional DANN).
 
     The domain head takes all products of a feature and a predicted probability, so domains are drawn together

@@ -51,6 +51,7 @@ class DomainReader(TorchEstimator):
         if not resume:
             self._sample_shape = tuple(source.shape[1:])
         target = self._read_X(X_target, reset=False)
+        target, places = _sorted_if_few(target, self._places(domains.values[domains.target]))
         self._under_way = target, self._places(domains.values[domains.source])
         try:
             train, valid = self._read_source(X_source, y, weight, options)
@@ -58,8 +59,7 @@ class DomainReader(TorchEstimator):
             vars(self).pop("_under_way")
         if self.standardize == "per_domain" and not resume:
             self._learn_scales((target[rows], None) for rows in row_blocks(target))
-        order, places = _order(target), self._places(domains.values[domains.target])
-        rows_of_target = super()._to_rows(target, order, places[order], np.ones(len(order)))
+        rows_of_target = super()._to_rows(target, np.arange(len(places)), places, np.ones(len(places)))
         return DomainRows(train, rows_of_target, train.domain), valid
 
     def _read_source(self, X: Any, y: Any, weight: Any, options: dict[str, Any]) -> tuple[Any, Rows | None]:
@@ -147,9 +147,10 @@ def _with_equal_total(
         yield block, np.full(block.shape[0], total / target.shape[0])
 
 
-def _order(rows: Array) -> np.ndarray:
-    """Indices of all rows; of few, in lexicographic order of their values."""
-    if rows.shape[0] > _MOST_ROWS_TO_SORT:
-        return np.arange(rows.shape[0])
+def _sorted_if_few(rows: Array, places: np.ndarray) -> tuple[Array, np.ndarray]:
+    """Rows and what belongs to each, in lexicographic order if they are few."""
+    if len(places) > _MOST_ROWS_TO_SORT:
+        return rows, places
     dense = rows.toarray() if sparse.issparse(rows) else rows
-    return np.lexsort(dense.reshape(len(dense), -1).T[::-1])
+    order = np.lexsort([places, *dense.reshape(len(dense), -1).T[::-1]])
+    return rows[order], places[order]

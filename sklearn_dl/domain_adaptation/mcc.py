@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from sklearn_dl._base.params import PositiveFloat, param
-from sklearn_dl._base.tasks import TorchClassifier
 from sklearn_dl.domain_adaptation.adapted_network import AdaptedNetwork, Seen
 from sklearn_dl.domain_adaptation.deep_base import DeepAdapter
 from sklearn_dl.domain_adaptation.domain_batches import DomainBatch
@@ -11,7 +10,7 @@ from sklearn_dl.domain_adaptation.single_label import SingleLabel
 from sklearn_dl.nn import class_confusion
 
 
-class MCCClassifier(SingleLabel, DeepAdapter, TorchClassifier):
+class MCCClassifier(DeepAdapter, SingleLabel):
     """Classifier whose predictions for target rows confuse the classes least (minimum class confusion).
 
     To the loss of the source labels is added the confusion of each pair of classes in the predictions for a

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.metrics.pairwise import euclidean_distances
 
 from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.domains import Domains
@@ -21,8 +20,9 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     r"""Carry each source row to a mean of target rows, by the plan of least squared distance.
 
     The plan :math:`\gamma` has the rows of both domains as its margins and minimises :math:`\langle \gamma, C
-    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`, where C holds squared distances over
-    their maximum. The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square
+    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances in a unit of
+    their own: the standard deviation of what is left of them when the means of rows and columns are taken
+    away. Such means change no plan, so neither does a shift of a domain, nor a common factor. The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square
     root of what a class sends to a target row, keeps source rows of different classes from going to the same
     target row. A source row becomes the mean of the target rows that it goes to; target rows stay.
 
@@ -49,13 +49,13 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     """
 
     reg: NonNegativeFloat = param(
-        default=1.0,
-        doc="Weight of the entropy, against costs of at most 1. Larger carries each source row to a mean of "
-        "more target rows; 0 solves the linear programme, without the class term.",
+        default=0.1,
+        doc="Weight of the entropy, where costs have standard deviation 1. Larger carries each source row to "
+        "a mean of more target rows; 0 solves the linear programme, without the class term.",
     )
     class_reg: NonNegativeFloat = param(
         default=0.1,
-        doc="Weight of the class term, which reads the labels of source rows. Larger keeps the classes "
+        doc="Weight of the class term, in the same unit, which reads the labels of source rows. Larger keeps the classes "
         "further apart; 0 needs no labels.",
     )
     max_steps: PositiveInt = param(
@@ -78,8 +78,7 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
             return
         solvers = _require_pot(type(self).__name__)
         source, target = (np.asarray(X[rows], dtype=np.float64) for rows in (domains.source, domains.target))
-        cost = euclidean_distances(source, target, squared=True)
-        cost /= cost.max() or 1.0
+        cost = _costs(source, target)
         codes = self._read_source_classes(y, domains)[1] if self.class_reg > 0 and self.reg > 0 else None
         self.coupling_ = plan = self._plan(solvers, cost, codes)
         self._source, self._carried = source, (plan @ target) / plan.sum(1, keepdims=True)
@@ -114,6 +113,16 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
 
     def _map_target(self, X: Array) -> Array:
         return X
+
+
+def _costs(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Squared distances but for terms of one row alone, with standard deviation 1; 0 where all are alike."""
+    cost = -2 * (source - source.mean(0)) @ (target - target.mean(0)).T
+    cost /= cost.std() or 1.0
+    # The least of each row and column is 0, so that exponentials of costs vanish as late as they can.
+    cost -= cost.min(1, keepdims=True)
+    cost -= cost.min(0)
+    return cost
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NoReturn, Self
 
 import torch
@@ -20,10 +21,21 @@ from sklearn_dl.domain_adaptation.domain_reader import DomainReader
 from sklearn_dl.domain_adaptation.pretraining import load_pretrained
 from sklearn_dl.nn import MLP, Ensemble, PCGrad, SmallCNN
 
+# One hidden layer can hardly hide the domain of a row while it serves the labels; two can.
+_HIDDEN_LAYER_SIZES = (64, 64)
+
 
 class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
     """Trains a network on the loss of the source labels and on a term that draws the domains together."""
 
+    module: Callable | None = param(
+        default=None,
+        doc="A torch.nn.Module class, a function that returns a module, or a module, which is copied. "
+        "Arguments such as n_features, n_channels, n_outputs and input_shape are filled in from the data, as in "
+        "NeuralNetClassifier. None makes a :class:`sklearn_dl.nn.SmallCNN` for rows of shape (channels, height, "
+        "width), else dense layers of 64 and 64 units.",
+        kw_only=False,
+    )
     transfer_weight: NonNegativeFloat = param(
         default=1.0,
         doc="Weight of the term that draws the domains together. Larger makes them more alike, at the cost "
@@ -143,8 +155,9 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
 
     @staticmethod
     def _default_module(input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-        is_image = len(input_shape) == 3
-        return SmallCNN(input_shape, n_outputs) if is_image else MLP(math.prod(input_shape), n_outputs)
+        if len(input_shape) == 3:
+            return SmallCNN(input_shape, n_outputs)
+        return MLP(math.prod(input_shape), n_outputs, _HIDDEN_LAYER_SIZES)
 
     def _build_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
         network = super()._build_module(shape, n_outputs)

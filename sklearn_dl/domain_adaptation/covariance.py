@@ -73,8 +73,9 @@ def regularised_covariance(rows: np.ndarray, reg: float | Literal["auto"]) -> Sp
     gram = dsyrk(1.0 / n_samples, rows if wide else rows.T)  # upper triangle
     shrinkage, diagonal = _ledoit_wolf(rows, gram) if reg == "auto" else (0.0, float(reg))
     values, columns = eigh(gram, lower=False, overwrite_a=True, check_finite=False, driver="evd")
-    kept = values > max(n_samples, n_features) * np.finfo(np.float64).eps * values[-1]
-    values, columns = values[kept], columns[:, kept]
+    least = max(n_samples, n_features) * np.finfo(np.float64).eps * values[-1]
+    first = np.searchsorted(values, least, side="right")  # a slice, which copies nothing
+    values, columns = values[first:], columns[:, first:]
     if wide:
         columns = rows.T @ (columns / np.sqrt(n_samples * values))
     return SpectralMatrix(columns, (1 - shrinkage) * values + diagonal, diagonal)
@@ -84,7 +85,8 @@ def _ledoit_wolf(rows: np.ndarray, gram: np.ndarray) -> tuple[float, float]:
     """Shrinkage, and what it adds to the diagonal, from the upper triangle of either Gram matrix."""
     n_samples, n_features = rows.shape
     trace = float(np.trace(gram))
-    squares = 2 * float(np.vdot(gram, gram)) - float(np.vdot(np.diag(gram), np.diag(gram)))
+    entries = gram.ravel(order="K")  # without a copy in either order
+    squares = 2 * float(entries @ entries) - float(np.vdot(np.diag(gram), np.diag(gram)))
     mean_variance = trace / n_features
     distance = squares - n_features * mean_variance**2  # to the multiple of the identity
     fourth = float(np.sum(np.einsum("ij,ij->i", rows, rows) ** 2)) / n_samples

@@ -49,7 +49,7 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     """
 
     reg: NonNegativeFloat = param(
-        default=0.1,
+        default=1.0,
         doc="Weight of the entropy, where costs have standard deviation 1. Larger carries each source row to "
         "a mean of more target rows; 0 solves the linear programme, without the class term.",
     )

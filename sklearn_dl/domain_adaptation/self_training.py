@@ -17,6 +17,11 @@ class ClassBalancedSelfTraining(SourceEstimator):
     is trained again on these and the source rows. Their share grows from `first_share` to `last_share`, so
     the easy rows come first; fixed numbers of each class keep an easy class from pushing out the others.
 
+    How many rows of a class are labelled differs from the paper by default: ``balance="source"`` takes the
+    same share of as many rows as each class would have if classes were as frequent as in the source, where
+    the paper takes a share of the rows predicted so (``balance="predicted"``). Numbers from the source stop a
+    class that the classifier favours from growing with its own errors.
+
     The classifier needs ``predict_proba`` or ``decision_function``, and `sample_weight` only where weights
     are given.
 

@@ -31,9 +31,9 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
     module: Callable | None = param(
         default=None,
         doc="A torch.nn.Module class, a function that returns a module, or a module, which is copied. "
-        "Arguments such as n_features, n_channels, n_outputs and input_shape are filled in from the data, as in "
-        "NeuralNetClassifier. None makes a :class:`sklearn_dl.nn.SmallCNN` for rows of shape (channels, height, "
-        "width), else dense layers of 64 and 64 units.",
+        "Arguments such as n_features, n_channels, n_outputs and input_shape are filled in from the data, as "
+        "in NeuralNetClassifier. None makes a :class:`sklearn_dl.nn.SmallCNN` for rows of shape (channels, "
+        "height, width), else dense layers of 64 and 64 units.",
         kw_only=False,
     )
     transfer_weight: NonNegativeFloat = param(

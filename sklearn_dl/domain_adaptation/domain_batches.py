@@ -26,6 +26,7 @@ class DomainBatch(Batch):
     def __new__(  # type: ignore[override]
         cls, source: Batch, target: Batch, source_domain: Tensor
     ) -> "DomainBatch":
+        """Batch of source rows, with `target` and `domain`, the places of source and target rows, beside it."""
         batch = super().__new__(cls, source.X, source.y, source.weight)
         batch.target = target.X
         batch.domain = torch.cat([source_domain, target.y])
@@ -53,9 +54,11 @@ class DomainRows(Rows):
         return len(self.source) + len(self.target)
 
     def n_batches(self, batch_size: int) -> int:
+        """Batches in an epoch."""
         return math.ceil(max(len(self.source), len(self.target)) / _half(batch_size))
 
     def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[DomainBatch]:
+        """All rows of the larger domain, and as many of the other, as `generator` shuffles them."""
         half, n_batches = _half(batch_size), self.n_batches(batch_size)
         orders = [_order(len(rows), n_batches * half, generator) for rows in (self.source, self.target)]
         for source, target in zip(*(order.split(half) for order in orders), strict=True):

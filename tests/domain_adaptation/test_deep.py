@@ -1,4 +1,4 @@
-"""What every deep method keeps: labels of the target unread, the same answers however rows and labels come."""
+"""What every deep method keeps: labels of the target unread, the same answers however rows come."""
 
 import numpy as np
 import pandas as pd
@@ -250,7 +250,7 @@ def test_early_stopping_holds_out_source_rows():
 
 
 def test_training_starts_from_a_pretrained_estimator():
-    start = NeuralNetClassifier(**FAST).fit(X[source], y[source])
+    start = DeepCORALClassifier(**FAST).fit(X[source], y[source])
     for given in (start, FrozenEstimator(start)):
         model = DANNClassifier(**{**FAST, "lr": 1e-12, "weight_decay": 0}, pretrained=given).fit(X, y, domain)
         np.testing.assert_allclose(model.predict_proba(X), start.predict_proba(X), atol=1e-5)
@@ -259,7 +259,7 @@ def test_training_starts_from_a_pretrained_estimator():
         (other, ValueError, "network of the same layers"),
         (NeuralNetClassifier(), ValueError, "pretrained must be a fitted estimator"),
         (GridSearchCV(start, {}), TypeError, "must be an estimator of this package that has a network"),
-        (NeuralNetClassifier(**FAST).fit(X, y + 1), ValueError, r"classes of y, \[0, 1\]"),
+        (DeepCORALClassifier(**FAST).fit(X, y + 1), ValueError, r"classes of y, \[0, 1\]"),
     ]:
         with pytest.raises(error, match=words):
             DANNClassifier(**FAST, pretrained=wrong).fit(X, y, domain)

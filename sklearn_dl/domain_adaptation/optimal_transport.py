@@ -20,11 +20,13 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     r"""Carry each source row to a mean of target rows, by the plan of least squared distance.
 
     The plan :math:`\gamma` has the rows of both domains as its margins and minimises :math:`\langle \gamma, C
-    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances in a unit of
-    their own: the standard deviation of what is left of them when the means of rows and columns are taken
-    away. Such means change no plan, so neither does a shift of a domain, nor a common factor. The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square
-    root of what a class sends to a target row, keeps source rows of different classes from going to the same
-    target row. A source row becomes the mean of the target rows that it goes to; target rows stay.
+    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances in a unit
+    of their own: the standard deviation of what is left of them when the means of rows and columns are taken
+    away. Such means change no plan, so neither does a shift of a domain, nor a common factor.
+
+    The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square root of what a
+    class sends to a target row, keeps source rows of different classes from going to the same target row. A
+    source row becomes the mean of the target rows that it goes to; target rows stay.
 
     Other source rows, in ``transform``, move as the nearest training row does.
 
@@ -55,8 +57,8 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     )
     class_reg: NonNegativeFloat = param(
         default=0.1,
-        doc="Weight of the class term, in the same unit, which reads the labels of source rows. Larger keeps the classes "
-        "further apart; 0 needs no labels.",
+        doc="Weight of the class term, in the same unit, which reads the labels of source rows. Larger keeps "
+        "the classes further apart; 0 needs no labels.",
     )
     max_steps: PositiveInt = param(
         default=1000, doc="Sinkhorn's steps, at most; for each of the inner problems with the class term."

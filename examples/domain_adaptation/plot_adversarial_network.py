@@ -2,14 +2,14 @@
 What does a reversed gradient do to the features?
 =================================================
 
-A network for two moons meets the same moons turned by 35 degrees, without their labels. A second head learns to
-tell the two domains apart; its gradient reaches the features with the sign turned, so that they learn to hide the
-domain while they serve the labels.
+A network for two moons meets the same moons turned by 35 degrees, without their labels. A second head learns
+to tell the two domains apart; its gradient reaches the features with the sign turned, so that they learn to
+hide the domain while they serve the labels.
 """
 
 # %%
-# Dots are source rows, crosses target rows. The labels of the target are known here for the colours and for the
-# scores; no estimator reads them.
+# Dots are source rows, crosses target rows. The labels of the target are known here for the colours and for
+# the scores; no estimator reads them.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,8 +44,8 @@ for ax, (name, model) in zip(axes, [("source alone", plain), ("adapted", adapted
 plt.show()
 
 # %%
-# With a weight of 0 nothing is reversed, and the domain head tells the domains apart; with weight 1 it is at a loss.
-# The weight grows over the training, so the labels settle first.
+# With a weight of 0 nothing is reversed, and the domain head tells the domains apart better. The weight grows
+# over the training, so the labels settle first.
 
 blind_to_it = DANNClassifier(**options, transfer_weight=0.0).fit(X, y, sample_domain)
 fig, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")

@@ -26,7 +26,7 @@ class DomainBatch(Batch):
     def __new__(  # type: ignore[override]
         cls, source: Batch, target: Batch, source_domain: Tensor
     ) -> "DomainBatch":
-        """Batch of source rows, with `target` and `domain`, the places of source and target rows, beside it."""
+        """Batch of source rows, with `target` rows and the `domain` of both beside it."""
         batch = super().__new__(cls, source.X, source.y, source.weight)
         batch.target = target.X
         batch.domain = torch.cat([source_domain, target.y])

@@ -147,8 +147,8 @@ def test_weights_of_source_rows_equal_repetitions():
     weight = np.where(source, 1 + np.arange(len(X)) % 3, 1)
     model = DeepCORALClassifier(**FAST, standardize=False)
     weighted = clone(model).fit(X, y, domain, sample_weight=weight)
-    repeated = clone(model).fit(np.repeat(X[source], weight[source], axis=0), np.repeat(y[source], weight[source]),
-                                X_target=X[target])  # fmt: skip
+    again = np.repeat(np.flatnonzero(source), weight[source])
+    repeated = clone(model).fit(X[again], y[again], X_target=X[target])
     assert_same(weighted, repeated)
 
 

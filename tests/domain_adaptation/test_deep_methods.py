@@ -195,7 +195,7 @@ def test_every_source_and_target_has_an_output_of_its_own():
 
 
 def test_predict_domain_needs_domains():
-    X, y, domain = shifted_domains(30)
+    X, y, _ = shifted_domains(30)
     with pytest.raises(ValueError, match="predict_domain needs a fit on both domains"):
         DANNClassifier(max_epochs=1).fit(X, y).predict_domain(X)
 

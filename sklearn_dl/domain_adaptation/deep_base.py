@@ -125,7 +125,7 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
         try:
             return super().fit(X, y, sample_weight)
         finally:
-            vars(self).pop("_given_domains", None)
+            self.__dict__.pop("_given_domains", None)
 
     @property
     def partial_fit(self) -> NoReturn:
@@ -154,7 +154,9 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
     # -- the network
 
     @staticmethod
-    def _default_module(input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
+    def _default_module(  # type: ignore[override]
+        input_shape: tuple[int, ...], n_outputs: int
+    ) -> nn.Module:
         if len(input_shape) == 3:
             return SmallCNN(input_shape, n_outputs)
         return MLP(math.prod(input_shape), n_outputs, _HIDDEN_LAYER_SIZES)
@@ -188,7 +190,7 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
     def _loss(self, module: nn.Module, batch: Batch) -> Tensor | tuple[Tensor, ...]:
         if not (module.training and isinstance(batch, DomainBatch)):
             return super()._loss(module, batch)
-        members = module.members if isinstance(module, Ensemble) else [module]
+        members: Any = module.members if isinstance(module, Ensemble) else [module]
         terms = [self._terms(member, batch) for member in members]
         return tuple(torch.stack(parts).sum(0) for parts in zip(*terms, strict=True))
 
@@ -217,8 +219,8 @@ class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
 
     def _record(self, name: str, value: Tensor) -> None:
         """Note a number of this step; the history holds the mean of each epoch."""
-        vars(self).setdefault("_noted", {}).setdefault(name, []).append(value.detach())
+        self.__dict__.setdefault("_noted", {}).setdefault(name, []).append(value.detach())
 
     def _on_epoch_end(self, net: TrainingNet) -> None:
-        for name, values in vars(self).pop("_noted", {}).items():
+        for name, values in self.__dict__.pop("_noted", {}).items():
             net.history[-1][name] = torch.stack(values).double().mean().item()

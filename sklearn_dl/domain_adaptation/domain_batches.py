@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,11 +24,9 @@ class DomainBatch(Batch):
     target: Tensor
     domain: Tensor
 
-    def __new__(  # type: ignore[override]
-        cls, source: Batch, target: Batch, source_domain: Tensor
-    ) -> "DomainBatch":
+    def __new__(cls, source: Batch, target: Batch, source_domain: Tensor) -> "DomainBatch":
         """Batch of source rows, with `target` rows and the `domain` of both beside it."""
-        batch = super().__new__(cls, source.X, source.y, source.weight)
+        batch: Any = super().__new__(cls, source.X, source.y, source.weight)
         batch.target = target.X
         batch.domain = torch.cat([source_domain, target.y])
         return batch

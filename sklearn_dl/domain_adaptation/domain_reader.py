@@ -24,7 +24,7 @@ Scales = tuple[np.ndarray | None, np.ndarray | None]
 class DomainReader(TorchEstimator):
     """Part of `DeepAdapter`: reads rows of both domains, and never the labels of target rows."""
 
-    standardize: bool | Literal["per_domain"] = param(
+    standardize: bool | Literal["per_domain"] = param(  # type: ignore[assignment]
         default=True,
         doc="Shift and scale features, and real targets, to mean 0 and variance 1 inside the estimator. "
         'True: by the moments of both domains, each counting as half. "per_domain": each domain by its own, '
@@ -38,7 +38,7 @@ class DomainReader(TorchEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
     ) -> tuple[Rows, Rows | None]:
         options: dict[str, Any] = {"resume": resume, "classes": classes, "seed": seed}
-        domains: Domains | None = vars(self).pop("_given_domains", None)
+        domains: Domains | None = self.__dict__.pop("_given_domains", None)
         if domains is None or not domains.differ:
             if not resume:
                 self.domains_, self._source_scales = np.empty(0, dtype=np.int64), None
@@ -56,7 +56,7 @@ class DomainReader(TorchEstimator):
         try:
             train, valid = self._read_source(X_source, y, weight, options)
         finally:
-            vars(self).pop("_under_way")
+            self.__dict__.pop("_under_way")
         if self.standardize == "per_domain" and not resume:
             self._learn_scales((target[rows], None) for rows in row_blocks(target))
         rows_of_target = super()._to_rows(target, np.arange(len(places)), places, np.ones(len(places)))

@@ -30,7 +30,7 @@ def load_pretrained(network: nn.Module, pretrained: Any, estimator: TorchEstimat
         msg=f"{name}: pretrained must be a fitted estimator; this %(name)s is not. Fit it first; in a "
         "search, whose copies are unfitted, wrap it in sklearn.frozen.FrozenEstimator.",
     )
-    classes = getattr(given, "classes_", None), getattr(estimator, "classes_", None)
+    classes: list[Any] = [getattr(model, "classes_", None) for model in (given, estimator)]
     if all(labels is not None for labels in classes) and not np.array_equal(*classes):
         raise ValueError(
             f"{name}: pretrained must know the classes of y, {classes[1].tolist()}; it was fitted on "

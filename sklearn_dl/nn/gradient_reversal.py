@@ -13,7 +13,7 @@ class _Reversal(torch.autograd.Function):
         return X.view_as(X)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient.neg() * ctx.coefficient, None
 
 

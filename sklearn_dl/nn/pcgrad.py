@@ -68,7 +68,7 @@ class PCGrad:
                 shared.append(p)
         self._project(shared, gradients)
 
-    def _project(self, shared: list[int], gradients: list[tuple[Tensor | None, ...]]) -> None:
+    def _project(self, shared: list[int], gradients: Sequence[tuple[Tensor | None, ...]]) -> None:
         """Overwrite the gradients of the parameters of the given indices."""
         if not shared or len(gradients) == 1:
             return

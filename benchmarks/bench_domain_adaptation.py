@@ -201,6 +201,7 @@ def choices(found):
         chosen.append(
             {
                 "score": score,
+                "candidates": len(names),
                 "chosen once": names[once],
                 "once": float(accuracy[once].mean()),
                 "per pair": float(accuracy[each, np.arange(len(each))].mean()),

@@ -11,6 +11,8 @@ from sklearn_dl._config import config_context, get_config, set_config
 __version__ = "0.1.0.dev0"
 
 _FAMILIES = (
+    "datasets",
+    "domain_adaptation",
     "gaussian_process",
     "linear_model",
     "model_selection",

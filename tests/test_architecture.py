@@ -45,7 +45,12 @@ ALSO = {
 #: Imports nothing of the package, whatever lies below.
 ALONE = {"nn", *LEAVES}
 
-FREE_OF_TORCH = (*CLASSICAL_FAMILIES, *FREE_OF_TORCH_BASE, *LEAVES, "_config", "testing", "")
+#: Families of both kinds, whose networks are loaded when first used.
+TORCH_ON_DEMAND = ("domain_adaptation",)
+
+FREE_OF_TORCH = (
+    *CLASSICAL_FAMILIES, *TORCH_ON_DEMAND, *FREE_OF_TORCH_BASE, *LEAVES, "_config", "testing", "",
+)  # fmt: skip
 
 
 class Import(NamedTuple):

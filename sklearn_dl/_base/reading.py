@@ -43,6 +43,10 @@ class RowReader(TrainingParameters):
         """Targets as the criterion takes them."""
         raise NotImplementedError
 
+    def _rows_are_alike(self) -> bool:
+        """Whether a row is no more than its X, y and weight, so that equal ones can be merged."""
+        return True
+
     def _class_factors(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         """Factor on the weights of each class, from encoded targets; None for no factors."""
         return None
@@ -69,7 +73,7 @@ class RowReader(TrainingParameters):
             weight = weight * factors[y]
             kept = np.flatnonzero(weight)
             index, y, weight = index[kept], y[kept], weight[kept]
-        if len(y) <= _MOST_ROWS_TO_MERGE:
+        if len(y) <= _MOST_ROWS_TO_MERGE and self._rows_are_alike():
             X, y, weight = merge_equal_rows(X[index], y, weight)
             index = np.arange(len(y))
         if not resume:

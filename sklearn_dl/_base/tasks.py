@@ -333,7 +333,7 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
     def _encode_y(self, y: np.ndarray) -> np.ndarray:
         return y
 
-    def _loss(self, module: Any, batch: Batch) -> Tensor:
+    def _loss(self, module: Any, batch: Batch) -> Tensor | tuple[Tensor, ...]:
         return super()._loss(module, Batch(batch.X, batch.X.flatten(1), batch.weight))
 
     def _shaped(self, outputs: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ _PREDICTION_VALUES = 1 << 20  # values of X a block of predictions holds
 class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     """Trains a torch module; a subclass says which one in ``_build_module(shape, n_outputs)``.
 
-    A subclass may also fill ``_loss(module, batch)``, ``_augment(batch)`` and ``_on_epoch_end(net)``.
+    A subclass may also fill ``_loss(module, batch)``, ``_backward(module, loss, terms)``, ``_augment(batch)``
+    and ``_on_epoch_end(net)``, and name what that records in ``_history_columns``.
     No subclass overrides ``fit``.
     """
 
@@ -55,6 +56,9 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     }
 
     _partially_fitted = False
+    _history_columns: ClassVar[tuple[str, ...]] = (
+        "epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur",
+    )  # fmt: skip
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TorchEstimator":
         """Train the network.
@@ -142,8 +146,8 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         """Module from rows of `shape`, the first axis left out, to outputs (n_samples, n_outputs)."""
         raise NotImplementedError(f"{type(self).__name__} must define _build_module(shape, n_outputs).")
 
-    def _loss(self, module: nn.Module, batch: Batch) -> Tensor:
-        """Loss of each row, shape (n_samples,); or one number for the whole batch."""
+    def _loss(self, module: nn.Module, batch: Batch) -> Tensor | tuple[Tensor, ...]:
+        """Loss of each row, shape (n_samples,), or one number a batch; or a tuple of such terms to add."""
         outputs, criterion = module(batch.X), self._net.criterion_
         if isinstance(module, Ensemble) and module.training:
             return sum(criterion(self._shaped(output), batch.y) for output in outputs)
@@ -152,6 +156,10 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     def _shaped(self, outputs: Tensor) -> Tensor:
         """Outputs with one axis for the rows and one for the outputs; (n_samples,) becomes a column."""
         return outputs[:, None] if outputs.ndim == 1 else outputs
+
+    def _backward(self, module: nn.Module, loss: Tensor, terms: tuple[Tensor, ...]) -> None:
+        """Write the gradients of `loss`, the sum of `terms`, into the parameters."""
+        loss.backward()
 
     def _augment(self, batch: Batch) -> Batch:
         """Batch to train on in place of `batch`."""
@@ -236,8 +244,10 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _record_training(self) -> dict[str, Any]:
         """Fitted attributes, from the history of the net; the best epoch is that of the last training."""
-        names = ("epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur")
-        rows = [{name: row[name] for name in names if name in row} for row in self._net.whole_epochs()]
+        rows = [
+            {name: row[name] for name in self._history_columns if name in row}
+            for row in self._net.whole_epochs()
+        ]
         losses = {row["epoch"]: row.get("valid_loss", row["train_loss"]) for row in rows}
         last = [epoch for epoch in losses if epoch > self._net.first_epoch_]
         best_epoch = min(last, key=losses.__getitem__, default=0)

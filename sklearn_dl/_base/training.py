@@ -66,6 +66,7 @@ class TrainingNet(NeuralNet):
         )
         self._owner = owner
         self.first_epoch_ = 0
+        self.share_done_ = 0.0  # of the training under way, from 0 to 1
         self._generator: torch.Generator | None = None
         self._valid: Rows | None = None
         self._tasks: Any = None
@@ -261,11 +262,15 @@ class TrainingNet(NeuralNet):
         self._set_training(training)
         self._listened = any(_hears_batches(callback) for _, callback in self.callbacks_)
         self._backprop = None if self._listened else self._owner._closed_form_gradients(self.module_)
-        n_batches = len(iterator) if training and self._follows_schedule() else 0
+        follows_schedule = training and self._follows_schedule()
+        knows_length = follows_schedule or isinstance(iterator.rows, Rows)  # streams are read to be counted
+        n_batches = len(iterator) if training and knows_length else 0
         n_before = self._n_done - self.first_epoch_
         losses, weights = [], []
         for i, batch in enumerate(iterator):
             if n_batches:
+                self.share_done_ = (n_before + i / n_batches) / self._n_epochs
+            if follows_schedule:
                 self._step_lr(n_before + i / n_batches)
             step = self._heard_step(step_fn, batch, training, prefix) if self._listened else step_fn(batch)
             losses.append(step["loss"])
@@ -297,8 +302,11 @@ class TrainingNet(NeuralNet):
         else:
             self.optimizer_.zero_grad(set_to_none=True)
             with self.autocast():
-                loss = _mean(owner._loss(self.module_, batch), batch.weight)
-            loss.backward()
+                losses = owner._loss(self.module_, batch)
+                terms = losses if isinstance(losses, tuple) else (losses,)
+                terms = tuple(_mean(term, batch.weight) for term in terms)
+                loss = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
+            owner._backward(self.module_, loss, terms)
         if self._listened:
             self._tell("on_grad_computed", named_parameters=self.module_.named_parameters(), batch=batch)
         if owner.gradient_clip is not None:

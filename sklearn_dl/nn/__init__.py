@@ -1,8 +1,10 @@
-"""What networks are made of: layers, initial weights and losses on torch tensors."""
+"""What networks are made of: layers, initial weights, losses and gradients on torch tensors."""
 
 from sklearn_dl.nn.activation import ACTIVATIONS, Maxout, hidden_width, make_activation
 from sklearn_dl.nn.backprop import Backprop
+from sklearn_dl.nn.domain_losses import certainty, class_confusion, coral_loss, multi_kernel_mmd
 from sklearn_dl.nn.ensemble import Ensemble
+from sklearn_dl.nn.gradient_reversal import reverse_gradient
 from sklearn_dl.nn.initialization import SCHEMES, gain, initialize
 from sklearn_dl.nn.losses import (
     absolute_error,
@@ -15,7 +17,9 @@ from sklearn_dl.nn.losses import (
 from sklearn_dl.nn.mlp import MLP
 from sklearn_dl.nn.norm import NORMS, make_norm
 from sklearn_dl.nn.parameters import count_parameters, split_decay
+from sklearn_dl.nn.pcgrad import PCGrad
 from sklearn_dl.nn.residual import ResidualBlock
+from sklearn_dl.nn.small_cnn import SmallCNN
 
 __all__ = [
     "ACTIVATIONS",
@@ -25,8 +29,13 @@ __all__ = [
     "Backprop",
     "Ensemble",
     "Maxout",
+    "PCGrad",
     "ResidualBlock",
+    "SmallCNN",
     "absolute_error",
+    "certainty",
+    "class_confusion",
+    "coral_loss",
     "count_parameters",
     "cross_entropy",
     "gain",
@@ -35,7 +44,9 @@ __all__ = [
     "initialize",
     "make_activation",
     "make_norm",
+    "multi_kernel_mmd",
     "quantile",
+    "reverse_gradient",
     "split_decay",
     "squared_error",
     "weighted_mean",

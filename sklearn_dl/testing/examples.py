@@ -51,7 +51,7 @@ def example(make_data: MakeData, seed: int = 0) -> Data:
     return make_data(np.random.default_rng(seed))
 
 
-def small(estimator: BaseEstimator, **params: Any) -> BaseEstimator:
+def small(estimator: BaseEstimator, /, **params: Any) -> BaseEstimator:
     """Unfitted copy that fits fast and, where it has a ``random_state``, the same way every time."""
     copy = clone(estimator)
     for name, limit in _DURATIONS.items():
@@ -62,7 +62,7 @@ def small(estimator: BaseEstimator, **params: Any) -> BaseEstimator:
     return copy.set_params(**params)
 
 
-def fitted(estimator: BaseEstimator, data: Data, **params: Any) -> BaseEstimator:
+def fitted(estimator: BaseEstimator, data: Data, /, **params: Any) -> BaseEstimator:
     """Small copy of the estimator, fitted."""
     model = small(estimator, **params)
     model.fit(**data)

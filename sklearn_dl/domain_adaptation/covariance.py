@@ -1,0 +1,95 @@
+"""Regularised covariances, and their roots times rows, dense or by few eigenvectors."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.linalg.blas import dsyrk
+
+
+@dataclass(frozen=True)
+class SpectralMatrix:
+    """Symmetric matrix: eigenvalues on some orthonormal columns, one value on all that they leave out.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_features, rank)
+        Orthonormal eigenvectors.
+    values : ndarray of shape (rank,)
+        Their eigenvalues, above 0 or equal to it.
+    rest : float
+        Eigenvalue of every direction orthogonal to the columns.
+    """
+
+    columns: np.ndarray
+    values: np.ndarray
+    rest: float
+
+    def power(self, exponent: float) -> "SpectralMatrix":
+        """Matrix to this power; where it is singular, a negative one is the pseudo-inverse's."""
+        return SpectralMatrix(self.columns, _power(self.values, exponent), float(_power(self.rest, exponent)))
+
+    def after(self, rows: np.ndarray) -> np.ndarray:
+        """``rows @ matrix``, in n_samples * n_features * rank operations."""
+        on_columns = (rows @ self.columns) * (self.values - self.rest) @ self.columns.T
+        return on_columns + self.rest * rows if self.rest else on_columns
+
+    def toarray(self) -> np.ndarray:
+        """Dense matrix of shape (n_features, n_features)."""
+        dense = (self.columns * (self.values - self.rest)) @ self.columns.T
+        dense.flat[:: len(dense) + 1] += self.rest
+        return dense
+
+
+def _power(values: np.ndarray | float, exponent: float) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64)
+    return np.power(values, exponent, out=np.zeros_like(values), where=values > 0)
+
+
+def regularised_covariance(rows: np.ndarray, reg: float | Literal["auto"]) -> SpectralMatrix:
+    """Covariance of centred rows, divided by their number, with a regularised diagonal.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features), float64
+        Rows of mean 0.
+    reg : float or "auto"
+        Added to the diagonal, in squared units of the features; "auto" shrinks towards a multiple of the
+        identity by Ledoit's and Wolf's coefficient.
+
+    Returns
+    -------
+    covariance : SpectralMatrix
+        Its columns are n_samples at most: with more features than rows, the n_samples x n_samples Gram matrix
+        is decomposed in place of the covariance.
+
+    References
+    ----------
+    Ledoit, Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices, section 3.3.
+    """
+    n_samples, n_features = rows.shape
+    wide = n_features > n_samples
+    gram = dsyrk(1.0 / n_samples, rows if wide else rows.T)  # upper triangle
+    shrinkage, diagonal = _ledoit_wolf(rows, gram) if reg == "auto" else (0.0, float(reg))
+    values, columns = eigh(gram, lower=False, overwrite_a=True, check_finite=False, driver="evd")
+    least = max(n_samples, n_features) * np.finfo(np.float64).eps * values[-1]
+    first = np.searchsorted(values, least, side="right")  # a slice, which copies nothing
+    values, columns = values[first:], columns[:, first:]
+    if wide:
+        columns = rows.T @ (columns / np.sqrt(n_samples * values))
+    return SpectralMatrix(columns, (1 - shrinkage) * values + diagonal, diagonal)
+
+
+def _ledoit_wolf(rows: np.ndarray, gram: np.ndarray) -> tuple[float, float]:
+    """Shrinkage, and what it adds to the diagonal, from the upper triangle of either Gram matrix."""
+    n_samples, n_features = rows.shape
+    trace = float(np.trace(gram))
+    entries = gram.ravel(order="K")  # without a copy in either order
+    squares = 2 * float(entries @ entries) - float(np.vdot(np.diag(gram), np.diag(gram)))
+    mean_variance = trace / n_features
+    distance = squares - n_features * mean_variance**2  # to the multiple of the identity
+    fourth = float(np.sum(np.einsum("ij,ij->i", rows, rows) ** 2)) / n_samples
+    noise = (fourth - squares) / n_samples
+    shrinkage = 1.0 if distance <= 0 else min(max(noise, 0.0) / distance, 1.0)
+    return shrinkage, shrinkage * mean_variance

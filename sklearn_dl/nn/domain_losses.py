@@ -1,0 +1,140 @@
+"""Losses that compare two sets of features, or ask predictions for unlabelled rows to be certain."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def coral_loss(source: Tensor, target: Tensor) -> Tensor:
+    """Squared Frobenius distance of the covariances, divided by 4 d^2 for d features.
+
+    Parameters
+    ----------
+    source, target : Tensor of shape (n_source, d) and (n_target, d)
+        Of at least 2 rows each.
+
+    Returns
+    -------
+    loss : Tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match.
+
+    References
+    ----------
+    Sun, Saenko (2016), Deep CORAL, equations 1 to 3.
+    """
+    _check_features("coral_loss", source, target)
+    return (_covariance(source) - _covariance(target)).square().mean() / 4
+
+
+def multi_kernel_mmd(
+    source: Tensor, target: Tensor, bandwidths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0)
+) -> Tensor:
+    """Squared maximum mean discrepancy under the mean of Gaussian kernels of several widths.
+
+    The kernels are exp(-distance^2 / (b m)) for each factor b and the mean squared distance m of all pairs of
+    different rows, which no gradient flows through. All pairs of rows count, a row and itself too, so the
+    estimate is biased and at least 0.
+
+    Parameters
+    ----------
+    source, target : Tensor of shape (n_source, d) and (n_target, d)
+        Of at least 2 rows each.
+    bandwidths : sequence of float, default=(0.25, 0.5, 1.0, 2.0, 4.0)
+        Factors on the mean squared distance, above 0.
+
+    Returns
+    -------
+    loss : Tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match.
+
+    References
+    ----------
+    Long et al. (2015), Learning transferable features with deep adaptation networks, section 3.1. Gretton et
+    al. (2012), A kernel two-sample test, equation 5.
+    """
+    _check_features("multi_kernel_mmd", source, target)
+    rows, n_source = torch.cat([source, target]), len(source)
+    distances = _squared_distances(rows)
+    n = len(rows)
+    mean = (distances.detach().sum() / (n * (n - 1))).clamp_min(torch.finfo(rows.dtype).tiny)
+    kernel = torch.stack([torch.exp(distances / (-b * mean)) for b in bandwidths]).mean(0)
+    within = kernel[:n_source, :n_source].mean() + kernel[n_source:, n_source:].mean()
+    return within - 2 * kernel[:n_source, n_source:].mean()
+
+
+def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
+    """Share of the probability that pairs of different classes have in common, on average over the classes.
+
+    Rows that are more certain weigh more; no gradient flows through their weights.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n_samples, n_classes)
+    temperature : float, default=2.5
+        Divides the logits. Larger counts the smaller probabilities more.
+
+    Returns
+    -------
+    loss : Tensor of shape ()
+        From 0, where every row is certain, to (n_classes - 1) / n_classes.
+
+    References
+    ----------
+    Jin et al. (2020), Minimum class confusion for versatile domain adaptation, equations 2 to 6.
+    """
+    p = (logits / temperature).softmax(1)
+    weight = certainty(p)
+    confusion = (p * weight[:, None]).t() @ p
+    confusion = confusion / confusion.sum(1, keepdim=True)
+    return (confusion.sum() - confusion.trace()) / logits.shape[1]
+
+
+def certainty(probabilities: Tensor) -> Tensor:
+    """Weight 1 + exp(-entropy) of each row, divided by their mean; without gradient.
+
+    Parameters
+    ----------
+    probabilities : Tensor of shape (n_samples, n_classes)
+
+    Returns
+    -------
+    weight : Tensor of shape (n_samples,)
+
+    References
+    ----------
+    Long et al. (2018), Conditional adversarial domain adaptation, equation 9.
+    """
+    p = probabilities.detach()
+    weight = 1 + torch.exp(torch.special.entr(p).sum(1).neg())
+    return weight / weight.mean()
+
+
+def _covariance(rows: Tensor) -> Tensor:
+    centered = rows - rows.mean(0)
+    return centered.t() @ centered / (len(rows) - 1)
+
+
+def _squared_distances(rows: Tensor) -> Tensor:
+    squares = rows.square().sum(1)
+    distances = squares[:, None] + squares - 2 * rows @ rows.t()
+    keep = 1 - torch.eye(len(rows), dtype=rows.dtype, device=rows.device)
+    return distances.clamp_min(0) * keep
+
+
+def _check_features(name: str, source: Tensor, target: Tensor) -> None:
+    if source.ndim != 2 or target.ndim != 2 or source.shape[1] != target.shape[1]:
+        raise ValueError(
+            f"{name} needs source and target of shapes (n_source, d) and (n_target, d); "
+            f"got {tuple(source.shape)} and {tuple(target.shape)}."
+        )
+    if min(len(source), len(target)) < 2:
+        raise ValueError(f"{name} needs at least 2 rows of each domain; got {len(source)} and {len(target)}.")

@@ -6,11 +6,11 @@ from torch import Tensor
 from sklearn_dl._base.params import param
 from sklearn_dl.domain_adaptation.adapted_network import Seen
 from sklearn_dl.domain_adaptation.adversarial import AdversarialAdapter
-from sklearn_dl.domain_adaptation.single_label import SingleLabel
+from sklearn_dl.domain_adaptation.single_label import _SingleLabel
 from sklearn_dl.nn import certainty
 
 
-class CDANClassifier(AdversarialAdapter, SingleLabel):
+class CDANClassifier(AdversarialAdapter, _SingleLabel):
     """Classifier by features from which, given the classes, the domain cannot be told (conditional DANN).
 
     The domain head takes all products of a feature and a predicted probability, so domains are drawn together

@@ -17,7 +17,7 @@ from sklearn_dl._base.params import NonNegativeFloat, param
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.domain_adaptation.adapted_network import AdaptedNetwork, Seen
 from sklearn_dl.domain_adaptation.domain_batches import DomainBatch
-from sklearn_dl.domain_adaptation.domain_reader import DomainReader
+from sklearn_dl.domain_adaptation.domain_row_reader import _DomainRowReader
 from sklearn_dl.domain_adaptation.pretraining import load_pretrained
 from sklearn_dl.nn import MLP, Ensemble, PCGrad, SmallCNN
 
@@ -25,7 +25,7 @@ from sklearn_dl.nn import MLP, Ensemble, PCGrad, SmallCNN
 _HIDDEN_LAYER_SIZES = (64, 64)
 
 
-class DeepAdapter(TakesDomains, DomainReader, ArrayInput, AnyModule, ABC):
+class DeepAdapter(TakesDomains, _DomainRowReader, ArrayInput, AnyModule, ABC):
     """Trains a network on the loss of the source labels and on a term that draws the domains together."""
 
     module: Callable | None = param(

@@ -6,11 +6,11 @@ from sklearn_dl._base.params import PositiveFloat, param
 from sklearn_dl.domain_adaptation.adapted_network import AdaptedNetwork, Seen
 from sklearn_dl.domain_adaptation.deep_base import DeepAdapter
 from sklearn_dl.domain_adaptation.domain_batches import DomainBatch
-from sklearn_dl.domain_adaptation.single_label import SingleLabel
+from sklearn_dl.domain_adaptation.single_label import _SingleLabel
 from sklearn_dl.nn import class_confusion
 
 
-class MCCClassifier(DeepAdapter, SingleLabel):
+class MCCClassifier(DeepAdapter, _SingleLabel):
     """Classifier whose predictions for target rows confuse the classes least (minimum class confusion).
 
     To the loss of the source labels is added the confusion of each pair of classes in the predictions for a

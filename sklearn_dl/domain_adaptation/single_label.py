@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_dl._base.tasks import TorchClassifier
 
 
-class SingleLabel(TorchClassifier):
+class _SingleLabel(TorchClassifier):
     """Part of classifiers that refuse several labels a row."""
 
     def _read_y(self, y: Any, X: Any) -> np.ndarray:

@@ -25,6 +25,7 @@ def reverse_gradient(X: Tensor, coefficient: float = 1.0) -> Tensor:
     Parameters
     ----------
     X : Tensor of any shape
+        Values that pass.
     coefficient : float, default=1.0
         Larger lets what stands before it work harder against what stands behind. At 0 it learns nothing.
 

@@ -15,7 +15,8 @@ import searches
 from sklearn.base import BaseEstimator
 from sklearn.neighbors import _base as neighbors_base
 
-FAMILIES = ("gaussian_process", "linear_model", "model_selection", "neighbors", "svm", "tree")
+ESTIMATORS = ("gaussian_process", "linear_model", "neighbors", "svm", "tree")
+FAMILIES = (*ESTIMATORS, "model_selection")
 
 OURS = {
     name: getattr(package, name)
@@ -26,7 +27,7 @@ OURS = {
 
 def pytest_addoption(parser):
     parser.addoption("--outcomes", type=Path, help="JSON file for the outcome of every test")
-    parser.addoption("--families", default=",".join(FAMILIES), help="whose classes are put in their places")
+    parser.addoption("--families", default=",".join(ESTIMATORS), help="whose classes are put in place")
     parser.addoption("--peer", action="store_true", help="leave scikit-learn's classes in their places")
 
 

@@ -91,8 +91,8 @@ def run(suites, *arguments):
             sys.executable, "-m", "pytest", "-q", "-p", "stand_ins", "-p", "no:cacheprovider", *arguments,
             "-c", os.devnull, f"--rootdir={PEER}", f"--outcomes={outcomes}", *map(str, files),
         ]  # fmt: skip
+        # Our searches meet scikit-learn's estimators, and our estimators its searches: a failure has one cause.
         if all(name.startswith("model_selection.") for name in suites):
-            # With scikit-learn's own estimators, so that what differs is the search's doing.
             command.append("--families=model_selection")
         path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}

@@ -21,7 +21,7 @@ _MOST_ROWS_TO_SORT = 256  # of so few target rows the order plays no part, to th
 Scales = tuple[np.ndarray | None, np.ndarray | None]
 
 
-class DomainReader(TorchEstimator):
+class _DomainRowReader(TorchEstimator):
     """Part of `DeepAdapter`: reads rows of both domains, and never the labels of target rows."""
 
     standardize: bool | Literal["per_domain"] = param(  # type: ignore[assignment]

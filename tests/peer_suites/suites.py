@@ -91,7 +91,7 @@ def run(suites, *arguments):
             sys.executable, "-m", "pytest", "-q", "-p", "stand_ins", "-p", "no:cacheprovider", *arguments,
             "-c", os.devnull, f"--rootdir={PEER}", f"--outcomes={outcomes}", *map(str, files),
         ]  # fmt: skip
-        # Our searches meet scikit-learn's estimators, and our estimators its searches: a failure has one cause.
+        # Our searches meet scikit-learn's estimators, and our estimators its searches.
         if all(name.startswith("model_selection.") for name in suites):
             command.append("--families=model_selection")
         path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])

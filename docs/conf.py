@@ -28,6 +28,9 @@ exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
 default_role = "literal"
 
+# Inherited docstrings refer to scikit-learn's glossary and guide, which are not part of these pages.
+suppress_warnings = ["ref.term", "ref.ref"]
+
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say more than the annotations
 numpydoc_show_class_members = False  # the class template lists them

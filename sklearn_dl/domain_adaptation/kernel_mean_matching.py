@@ -41,7 +41,7 @@ class KernelMeanMatching(ReweightedEstimator):
     """
 
     kernel: Literal["rbf", "linear"] = param(
-        default="rbf", doc='Kernel: "rbf", the Gaussian exp(-gamma |x - y|^2), or the inner product.'
+        default="rbf", doc='Kernel: "rbf", the Gaussian ``exp(-gamma |x - y|^2)``, or the inner product.'
     )
     gamma: PositiveFloat | Literal["median"] = param(
         default="median",

@@ -26,17 +26,16 @@ class KLIEP(ReweightedEstimator):
     Notes
     -----
     In the coefficients times the kernels' source means this is a mixture with known components. It is fitted
-    by Newton's steps, each a non-negative least-squares problem [1]_, and ends by a bound: the largest
-    derivative tells how far the likelihood is from its maximum, at most.
+    by Newton's steps, each a non-negative least-squares problem (Kim et al., 2020), and ends by a bound: the
+    largest derivative tells how far the likelihood is from its maximum, at most.
 
     References
     ----------
     Sugiyama, Nakajima, Kashima, Buenau, Kawanabe (2008), Direct importance estimation with model selection
     and its application to covariate shift adaptation, Figures 1 and 2.
 
-    .. [1] Kim, Carbonetto, Stephens, Anitescu (2020), A fast algorithm for maximum likelihood estimation of
-    mixture
-       proportions using sequential quadratic programming, J. Comput. Graph. Stat. 29.
+    Kim, Carbonetto, Stephens, Anitescu (2020), A fast algorithm for maximum likelihood estimation of mixture
+    proportions using sequential quadratic programming, J. Comput. Graph. Stat. 29.
 
     Examples
     --------

@@ -51,7 +51,7 @@ def mmd(
     X, Y : array-like of shape (n_samples, n_features)
         Rows of the two sets; their numbers may differ.
     kernel : {"rbf", "linear"} or callable, default="rbf"
-        Gaussian kernel exp(-gamma |x - y|^2), inner product, or a function of two tables that returns the
+        Gaussian kernel ``exp(-gamma |x - y|^2)``, inner product, or a function of two tables that returns the
         matrix of shape (n_rows_of_first, n_rows_of_second).
     gamma : float or "median", default="median"
         Factor of the squared distance in "rbf"; larger is more local. "median": half the inverse of the

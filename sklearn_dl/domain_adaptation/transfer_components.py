@@ -46,7 +46,7 @@ class TransferComponentAnalysis(ClassNamePrefixFeaturesOutMixin, DomainTransform
         default=10, doc="Components, at most; there are no more than training rows. More keep more of X."
     )
     kernel: Literal["linear", "rbf"] = param(
-        default="rbf", doc='Kernel: the inner product, or "rbf", the Gaussian exp(-gamma |x - y|^2).'
+        default="rbf", doc='Kernel: the inner product, or "rbf", the Gaussian ``exp(-gamma |x - y|^2)``.'
     )
     gamma: PositiveFloat | Literal["median"] = param(
         default="median",

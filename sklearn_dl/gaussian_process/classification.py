@@ -72,7 +72,7 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _La
         ),
         "log_marginal_likelihood_value_": (
             "float",
-            "Log-likelihood at the hyper-parameters of kernel_; the mean over the classifiers, if several.",
+            "Log-likelihood at the hyper-parameters of `kernel_`; the mean over the classifiers, if several.",
         ),
         "classes_": ("ndarray of shape (n_classes,)", "Classes in sorted order."),
         "n_classes_": ("int", "Number of classes."),

@@ -94,7 +94,7 @@ class GaussianProcessRegressor(
         ),
         "alpha_": (
             "ndarray of shape (n_samples,) or (n_samples, n_targets)",
-            "Dual coefficients: the covariance, noise included, times them is y_train_. With "
+            "Dual coefficients: the covariance, noise included, times them is `y_train_`. With "
             'inference="sgpr" one for each inducing point. Covariances with these rows times them are means.',
         ),
         "jitter_": (
@@ -103,8 +103,8 @@ class GaussianProcessRegressor(
         ),
         "log_marginal_likelihood_value_": (
             "float",
-            "Log-likelihood at the hyper-parameters of kernel_; its lower bound with inference=\"sgpr\", an "
-            'estimate with "cg".',
+            "Log-likelihood at the hyper-parameters of `kernel_`; with "
+            'inference="sgpr" its lower bound, with "cg" an estimate.',
         ),
         "n_features_in_": ("int", "Number of features."),
         "feature_names_in_": (

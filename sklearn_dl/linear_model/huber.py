@@ -23,7 +23,7 @@ class HuberRegressor(LinearRegressorModel):
 
     Minimizes over coefficients w, intercept b and scale sigma the convex function
     ``sum(sigma + H((y - X @ w - b) / sigma) * sigma) + alpha * |w|^2``, with ``H(z)`` equal to ``z^2`` where
-    |z| is at most `epsilon`, and to ``2 * epsilon * |z| - epsilon^2`` beyond (Owen, 2006). Without the
+    ``|z|`` is at most `epsilon`, and to ``2 * epsilon * |z| - epsilon^2`` beyond (Owen, 2006). Without the
     penalty, scaling y scales the answer.
 
     Newton's method on all unknowns at once, on the Gram matrix of the inliers, takes some ten passes over X;

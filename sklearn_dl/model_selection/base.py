@@ -157,7 +157,7 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         "multimetric_": ("bool", "Whether there are several metrics."),
         "classes_": ("ndarray of shape (n_classes,)", "Labels, if the best estimator is a classifier."),
         "n_features_in_": ("int", "Columns of X."),
-        "feature_names_in_": ("ndarray of shape (n_features_in_,)", "Their names, if X has names."),
+        "feature_names_in_": ("ndarray of shape (`n_features_in_`,)", "Their names, if X has names."),
         "study_": ("optuna.Study", "The trials, for optuna's plots and analyses."),
     }
 

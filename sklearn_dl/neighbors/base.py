@@ -147,7 +147,7 @@ class NeighborsModel(MultiOutputMixin, AtomicFit, FloatTableInput, Estimator, AB
         Parameters
         ----------
         X : array-like, CSR or tensor of shape (n_queries, n_features), default=None
-            Rows to find neighbours of; of shape (n_queries, n_samples_fit_) for precomputed distances. None
+            Rows to find neighbours of; of shape (n_queries, `n_samples_fit_`) for precomputed distances. None
             means the fitted rows, none of which is its own neighbour.
         n_neighbors : int, default=None
             How many; None means the parameter of that name.
@@ -278,7 +278,7 @@ class NeighborsModel(MultiOutputMixin, AtomicFit, FloatTableInput, Estimator, AB
 
         Returns
         -------
-        graph : CSR of shape (n_queries, n_samples_fit_)
+        graph : CSR of shape (n_queries, `n_samples_fit_`)
             On the host, also for tensors. Each line is sorted by distance.
         """
         check_is_fitted(self, "_fit_method")

@@ -79,11 +79,11 @@ class KernelRegression(RegressorMixin, AtomicFit, FloatTableInput, Estimator):
         "loo_bandwidths_": (
             "ndarray of shape (n_bandwidths,)",
             'Bandwidths whose leave-one-out error was computed, in increasing order. Only with "loo" or '
-            "several bandwidths. Empty, and bandwidth_ 1, where all rows are equal.",
+            "several bandwidths. Empty, and `bandwidth_` 1, where all rows are equal.",
         ),
         "loo_scores_": (
             "ndarray of shape (n_bandwidths,)",
-            "Mean squared leave-one-out errors, over rows (by weight) and targets. As loo_bandwidths_.",
+            "Mean squared leave-one-out errors, over rows (by weight) and targets. As `loo_bandwidths_`.",
         ),
         "X_fit_": ("{ndarray, tensor} of shape (n_samples, n_features)", "Training rows of weight above 0."),
         "y_fit_": ("{ndarray, tensor} of shape (n_samples,) or (n_samples, n_targets)", "Their targets."),

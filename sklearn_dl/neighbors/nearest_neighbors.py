@@ -154,7 +154,7 @@ class NearestNeighbors(NeighborsModel):
 
         Returns
         -------
-        graph : CSR of shape (n_queries, n_samples_fit_)
+        graph : CSR of shape (n_queries, `n_samples_fit_`)
             On the host, also for tensors.
         """
         check_is_fitted(self, "_fit_method")

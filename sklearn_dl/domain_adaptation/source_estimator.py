@@ -11,10 +11,11 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, has_fit_parameter, validate_data
 
-from sklearn_dl._base.arrays import Array, is_tensor, to_host
+from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.domains import Domains, TakesDomains, read_fit_domains
 from sklearn_dl._base.params import Estimator, param
+from sklearn_dl.domain_adaptation.base import host_rows
 from sklearn_dl.domain_adaptation.defaults import logistic_regression
 
 
@@ -80,7 +81,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
             `sample_weight` where it is needed.
         """
         self._check_params()
-        X, sample_weight = _on_host(X), _on_host(sample_weight)
+        X, sample_weight = host_rows(X), host_rows(sample_weight)
         if getattr(X, "shape", None) and X.shape[0] == 0:
             raise ValueError(f"{type(self).__name__}: X holds 0 rows; a minimum of 1 is required.")
         if sample_domain is None and X_target is None:
@@ -114,7 +115,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             What the estimator predicts.
         """
-        return self._fitted().predict(_on_host(X))
+        return self._fitted().predict(host_rows(X))
 
     @_has("predict_proba")
     def predict_proba(self, X: Any) -> Array:
@@ -130,7 +131,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return self._fitted().predict_proba(_on_host(X))
+        return self._fitted().predict_proba(host_rows(X))
 
     @_has("predict_log_proba")
     def predict_log_proba(self, X: Any) -> Array:
@@ -146,7 +147,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
         log_probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        return self._fitted().predict_log_proba(_on_host(X))
+        return self._fitted().predict_log_proba(host_rows(X))
 
     @_has("decision_function")
     def decision_function(self, X: Any) -> Array:
@@ -162,7 +163,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
             As the estimator gives them.
         """
-        return self._fitted().decision_function(_on_host(X))
+        return self._fitted().decision_function(host_rows(X))
 
     @_has("score")
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -183,7 +184,7 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
             Larger is better.
         """
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self._fitted().score(_on_host(X), y, **weights)
+        return self._fitted().score(host_rows(X), y, **weights)
 
     @property
     def classes_(self) -> np.ndarray:
@@ -238,7 +239,3 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
 def rows_of(X: Any, mask: np.ndarray) -> Any:
     """Rows of X, or X itself where the mask takes them all; data frames stay data frames."""
     return X if mask.all() else _safe_indexing(X, np.flatnonzero(mask))
-
-
-def _on_host(data: Any) -> Any:
-    return to_host(data) if is_tensor(data) else data

@@ -18,6 +18,8 @@ from sklearn_dl.model_selection.gp_sampler import GPSampler
 
 SQUARE = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 try:
     from optuna.testing import pytest_samplers as suite
 except ImportError:  # before optuna 5
@@ -31,14 +33,6 @@ if suite is not None:
         @pytest.fixture
         def sampler(self) -> Callable[[], BaseSampler]:
             return lambda: GPSampler(n_startup_trials=3, seed=0)
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(before)
 
 
 def bowl(params, centre=(0.3, 0.6)):

@@ -18,6 +18,8 @@ SPACE = {
     "kind": CategoricalDistribution(["a", "b", "c"]),
 }
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 try:
     from optuna.testing import pytest_samplers as suite
 except ImportError:  # before optuna 5
@@ -31,14 +33,6 @@ if suite is not None:
         @pytest.fixture
         def sampler(self) -> Callable[[], BaseSampler]:
             return lambda: TPESampler(n_startup_trials=0, seed=0)
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(before)
 
 
 def cost(params):

@@ -18,7 +18,7 @@ from typing import Any
 from side_by_side import Job, compare, pin_threads, print_table, read_results, write_results
 
 OURS = "sklearn_dl"
-TIMES = ("job", "cpu_s", "wall_s", "ratio")
+TIMES = ("job", "cpu_s", "wall_s", "ratio", "wall_ratio")
 MEMORY_FACTOR = 1.2  # ours may take so many times the extra memory of scikit-learn
 MEMORY_NOISE_MB = 10.0  # less than this is thread stacks, workspaces and pages of code
 PEAK_RESET = Path("/proc/self/clear_refs")
@@ -108,10 +108,7 @@ def _measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {"title": case.title}
     for n_threads in options.threads:
         rows = in_fresh_process(measure_speed, case, share, options.rounds, n_threads, n_threads=n_threads)
-        label = (
-            "1 thread, ratio of CPU times" if n_threads == 1 else f"{n_threads} threads, ratio of wall times"
-        )
-        print_table(f"{case.title}: {label}", rows)
+        print_table(f"{case.title}: {n_threads} thread{'s' * (n_threads > 1)}", rows)
         result[f"speed, threads={n_threads}"] = rows
     if options.memory and PEAK_RESET.exists():
         names = [row["job"] for row in rows]
@@ -128,13 +125,11 @@ def in_fresh_process(function: Callable[..., Any], *arguments: Any, n_threads: i
 
 
 def measure_speed(case: Case, share: float, rounds: int | None, n_threads: int) -> list[dict[str, Any]]:
-    """A row for each way of doing the job: times, ratio to ours beside its target, quality."""
+    """A row for each way of doing the job: times, the ratio of CPU times beside its target, quality."""
     warnings.simplefilter("ignore")
     jobs = case.jobs(case.make(share=share))
-    clock = "cpu" if n_threads == 1 else "wall"
     rows = []
-    measured = compare(jobs, reference=OURS, rounds=rounds or case.rounds, warm_up=case.warm_up, clock=clock)
-    for row in measured:
+    for row in compare(jobs, reference=OURS, rounds=rounds or case.rounds, warm_up=case.warm_up):
         times = {key: row.pop(key) for key in TIMES}
         rows.append({**times, "target": case.targets.get(times["job"], ""), **row})
     return rows

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -29,7 +29,6 @@ def compare(
     reference: str,
     rounds: int = 7,
     warm_up: bool = True,
-    clock: Literal["cpu", "wall"] = "cpu",
 ) -> list[dict[str, Any]]:
     """Run the jobs in turn, `rounds` times, and return a row for each.
 
@@ -44,8 +43,12 @@ def compare(
         Times each job runs; medians are reported.
     warm_up : bool, default=True
         Run each job once before, unmeasured.
-    clock : {"cpu", "wall"}, default="cpu"
-        Whose time the ratio is of.
+
+    Returns
+    -------
+    list of dict
+        Median CPU and wall times of a job, the `ratio` of its CPU time to the reference's, `wall_ratio`,
+        and its quality.
     """
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
     for turn in range(rounds + warm_up):
@@ -58,12 +61,18 @@ def compare(
                 by_name = quality if isinstance(quality, Mapping) else {"quality": quality}
                 runs[name].append({**spent, **by_name})
     medians = {name: {key: median(run[key] for run in its) for key in its[0]} for name, its in runs.items()}
-    base = medians[reference][f"{clock}_s"]
-    rows = []
-    for name, values in medians.items():
-        times = {"cpu_s": values.pop("cpu_s"), "wall_s": values.pop("wall_s")}
-        rows.append({"job": name, **times, "ratio": times[f"{clock}_s"] / base, **values})
-    return rows
+    base = medians[reference]
+    return [
+        {
+            "job": name,
+            "cpu_s": values["cpu_s"],
+            "wall_s": values["wall_s"],
+            "ratio": values["cpu_s"] / base["cpu_s"],
+            "wall_ratio": values["wall_s"] / base["wall_s"],
+            **{key: value for key, value in values.items() if key not in ("cpu_s", "wall_s")},
+        }
+        for name, values in medians.items()
+    ]
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:

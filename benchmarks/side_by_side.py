@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+SETTLE_S = 0.1  # idle threads of a BLAS spin for some 25 ms after its last call, at the cost of who comes next
 
 Quality = float | Mapping[str, float]
 Job = Callable[[], Callable[[], Quality]]
@@ -53,6 +54,7 @@ def compare(
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
     for turn in range(rounds + warm_up):
         for name, job in jobs.items():
+            time.sleep(SETTLE_S)
             cpu, wall = time.process_time(), time.perf_counter()
             judge = job()
             spent = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}

@@ -22,6 +22,8 @@ _FUSED_TARGETS = 16  # more targets than this cost the kernel more than products
 _SHIFT_ROWS = 256
 _BLOCK_ELEMENTS = {False: 1 << 18, True: 1 << 24}  # of a block on the host, and of a block of a tensor
 
+ALL_ROWS = np.empty(0, np.int64)  # for `shifted_products`
+
 
 class Gram(NamedTuple):
     """Sums over rows, with weights, of products of centred columns; all float64 on the host."""
@@ -130,25 +132,25 @@ def _fused_sums(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Products (n_features, n_features + n_targets), sums of columns and sum of weights, compiled."""
     by_columns = not X.flags.c_contiguous
-    rows = _read_only(X.T if by_columns else X)
-    targets = _read_only(np.ascontiguousarray(Y, dtype=np.float64))
-    roots = _read_only(np.empty(0) if root is None else np.ascontiguousarray(root))
+    rows = read_only(X.T if by_columns else X)
+    targets = read_only(np.ascontiguousarray(Y, dtype=np.float64))
+    roots = read_only(np.empty(0) if root is None else np.ascontiguousarray(root))
     is_long = len(X) * len(shift) ** 2 >= _THREADED_WORK
     bounds = np.linspace(0, len(X), (effective_n_threads() if is_long else 1) + 1).astype(int).tolist()
 
     def part(span: tuple[int, int]) -> np.ndarray:
-        return shifted_products(rows, by_columns, targets, roots, shift, *span)
+        return shifted_products(rows, by_columns, ALL_ROWS, targets, roots, shift, *span)
 
     total, *others = map_blocks(part, list(pairwise(bounds)))
     for other in others:
         total += other
     n_features, width = X.shape[1], len(shift)
     products = total[:n_features, :width].copy()
-    _mirror(products[:, :n_features])
+    mirror_upper(products[:, :n_features])
     return products, total[:width, width].copy(), float(total[width, width])
 
 
-def _mirror(square: np.ndarray) -> None:
+def mirror_upper(square: np.ndarray) -> None:
     """Copy the upper triangle to the lower one, in tiles, because rows of a large matrix are far apart."""
     n = len(square)
     for i in range(0, n, 256):
@@ -158,7 +160,7 @@ def _mirror(square: np.ndarray) -> None:
             square[j : j + 256, i : i + 256] = square[i : i + 256, j : j + 256].T
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
+def read_only(array: np.ndarray) -> np.ndarray:
     """A view that cannot be written to: numba compiles once for those instead of for both kinds."""
     view = np.asarray(array).view()
     view.flags.writeable = False

@@ -16,7 +16,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def shifted_products(X, by_columns, Y, root_weight, shift, start, stop):
+def shifted_products(X, by_columns, index, Y, root_weight, shift, start, stop):
     """Sum of the outer products of ``root_weight * [x - shift, y - shift, 1]`` over rows start to stop.
 
     Parameters
@@ -25,9 +25,11 @@ def shifted_products(X, by_columns, Y, root_weight, shift, start, stop):
         C-contiguous.
     by_columns : bool
         Whether X is transposed.
-    Y : ndarray of shape (n_samples, n_targets), float64
+    index : ndarray of shape (n_rows,) or (0,), int64
+        Rows of X that count, in the order of the weights and targets; none for all. Not with `by_columns`.
+    Y : ndarray of shape (n_rows, n_targets), float64
         C-contiguous.
-    root_weight : ndarray of shape (n_samples,) or (0,), float64
+    root_weight : ndarray of shape (n_rows,) or (0,), float64
         Square roots of the weights; none for ones.
     shift : ndarray of shape (n_features + n_targets,), float64
         Subtracted from the rows.
@@ -43,15 +45,18 @@ def shifted_products(X, by_columns, Y, root_weight, shift, start, stop):
     n_targets = Y.shape[1]
     width = (n_features + n_targets + 4) // 4 * 4
     block = np.zeros((width, _BLOCK_ROWS + _PADDING))
+    places = np.empty(_BLOCK_ROWS, np.int64)
     products = np.zeros((width, width))
     for first in range(start, stop, _BLOCK_ROWS):
         n_rows = min(_BLOCK_ROWS, stop - first)
         if by_columns:
             _load_columns(X, first, n_rows, shift, block)
         else:
+            for r in range(n_rows):
+                places[r] = index[first + r] if index.shape[0] > 0 else first + r
             in_eights = n_rows // 8 * 8
-            _load_eights(X, first, in_eights, shift, block)
-            _load_rest(X, first, in_eights, n_rows, shift, block)
+            _load_eights(X, places, in_eights, shift, block)
+            _load_rest(X, places, in_eights, n_rows, shift, block)
         for k in range(n_targets):
             for r in range(n_rows):
                 block[n_features + k, r] = Y[first + r, k] - shift[n_features + k]
@@ -73,10 +78,10 @@ def _load_columns(X, first, n_rows, shift, block):
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _load_eights(X, first, n_rows, shift, block):
+def _load_eights(X, places, n_rows, shift, block):
     for r in range(0, n_rows, 8):
-        x0, x1, x2, x3 = X[first + r], X[first + r + 1], X[first + r + 2], X[first + r + 3]
-        x4, x5, x6, x7 = X[first + r + 4], X[first + r + 5], X[first + r + 6], X[first + r + 7]
+        x0, x1, x2, x3 = X[places[r]], X[places[r + 1]], X[places[r + 2]], X[places[r + 3]]
+        x4, x5, x6, x7 = X[places[r + 4]], X[places[r + 5]], X[places[r + 6]], X[places[r + 7]]
         for j in range(X.shape[1]):
             column, s = block[j], shift[j]
             # All eight are read before the first is written, so that no write delays a read.
@@ -87,10 +92,10 @@ def _load_eights(X, first, n_rows, shift, block):
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)
-def _load_rest(X, first, done, n_rows, shift, block):
+def _load_rest(X, places, done, n_rows, shift, block):
     for r in range(done, n_rows):
         for j in range(X.shape[1]):
-            block[j, r] = X[first + r, j] - shift[j]
+            block[j, r] = X[places[r], j] - shift[j]
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)

@@ -58,7 +58,9 @@ def spread_over_classes(loss: LogisticLoss, shared: np.ndarray) -> np.ndarray:
 def shared_hessian(loss: LogisticLoss) -> np.ndarray:
     """X'X / n_classes plus the penalty: the Hessian at zero by a class's parameters, if classes sum to 0."""
     ones = loss.weighted(loss.xp.ones(loss.n_samples, dtype=loss.X.dtype, **loss.device))
-    return penalized(loss, loss.gram(ones) * _curvature_of_a_guess(loss))
+    gram = loss.gram(ones)
+    gram *= _curvature_of_a_guess(loss)
+    return penalized(loss, gram)
 
 
 def with_unseen_columns(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
@@ -80,20 +82,21 @@ def inverse_of(hessian: np.ndarray) -> InverseHessian:
     Parameters
     ----------
     hessian : ndarray of shape (size, size)
-        Left as it is.
+        Overwritten, since its size is that of what is kept.
     """
     scale = np.sqrt(np.diag(hessian))
     scale[~(scale > 0)] = 1.0
-    scaled = hessian / scale / scale[:, None]
-    try:
-        factor = linalg.cholesky(scaled, lower=True, check_finite=False)
-        if np.diag(factor).min() ** 2 > _SINGULAR:
-            return lambda gradient: (
-                (linalg.cho_solve((factor, True), (gradient.T / scale).T, check_finite=False).T / scale).T
-            )
-    except linalg.LinAlgError:
-        pass
-    values, vectors = linalg.eigh(scaled)
+    hessian /= scale
+    hessian /= scale[:, None]
+    diagonal = np.diag(hessian).copy()
+    # In Fortran's order the transpose is factored where it lies; its upper triangle stays.
+    factor, failed = linalg.lapack.dpotrf(hessian.T, lower=True, clean=False, overwrite_a=True)
+    if not failed and np.diag(factor).min(initial=np.inf) ** 2 > _SINGULAR:
+        return lambda gradient: (
+            (linalg.cho_solve((factor, True), (gradient.T / scale).T, check_finite=False).T / scale).T
+        )
+    hessian[np.diag_indices_from(hessian)] = diagonal
+    values, vectors = linalg.eigh(hessian, lower=True, overwrite_a=True)
     kept = values > _SINGULAR * max(values[-1], np.finfo(float).tiny)
     half = (vectors[:, kept].T / scale).T
     return lambda gradient: half @ ((half.T @ gradient).T / values[kept]).T
@@ -155,8 +158,9 @@ def _curvature_of_a_guess(loss: LogisticLoss) -> float:
 
 
 def penalized(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
-    """The Hessian of one class's parameters with that of the squared penalty."""
-    return hessian + np.diag(loss.l2)
+    """The Hessian of one class's parameters with that of the squared penalty added, in place."""
+    hessian[np.diag_indices_from(hessian)] += loss.l2
+    return hessian
 
 
 def _design(loss: LogisticLoss) -> Array:

@@ -12,14 +12,17 @@ from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
-from sklearn_dl.linear_model.gram import in_float64
+from sklearn_dl.linear_model.gram import ALL_ROWS, in_float64, mirror_upper, read_only
 from sklearn_dl.linear_model.gram_kernels import shifted_products
+from sklearn_dl.linear_model.row_subset import RowSubset
 from sklearn_dl.linear_model.sparse_logistic_kernels import sum_logistic_losses
 
 _BLOCK_BYTES = 1 << 22  # of X in one block, small beside a shared cache
+_COPIED_BLOCK_BYTES = 1 << 20  # where a block is a copy
 _COMPILED_NNZ = 1 << 18  # entries of CSR from which on compiled passes repay the time to load them
 _LARGEST_WIDENED = 1 << 18  # elements of float32 up to which float64 takes little time and memory
 _TENSOR_BLOCK_BYTES = 1 << 26  # a device wants large products
+_ROWS_PER_COLUMN = 4  # of each thread, at least: it has a matrix of its own, which would outweigh fewer
 _FUSED_WORK = 2e7  # multiplications from which on a compiled Gram matrix repays the time to load it
 
 
@@ -32,7 +35,7 @@ class LogisticLoss:
 
     Parameters
     ----------
-    X : ndarray, CSR or tensor of shape (n_samples, n_features)
+    X : ndarray, CSR, tensor or RowSubset of shape (n_samples, n_features)
         Rows, float32 or float64. Never changed, and not copied, but for few of float32: those are computed in
         float64.
     codes : array of shape (n_samples,)
@@ -103,7 +106,11 @@ class LogisticLoss:
 
     def scores(self, flat: np.ndarray) -> Array:
         """Linear predictor of all rows: (n_samples,) for two classes, else (n_classes, n_samples)."""
-        return self._scores(self.X, *self._on_device(*self._split(flat)))
+        parameters = self._on_device(*self._split(flat))
+        if not isinstance(self.X, RowSubset):
+            return self._scores(self.X, *parameters)
+        blocks = (rows for group in self.groups for rows in group)
+        return np.concatenate([self._scores(self.X[rows], *parameters) for rows in blocks], -1)
 
     def probabilities(self, flat: np.ndarray) -> Array:
         """Of shape (n_samples,), of the second class, for two classes; else (n_classes, n_samples)."""
@@ -130,7 +137,7 @@ class LogisticLoss:
         if sparse.issparse(self.X):
             return self._sparse_gram(curvature)
         is_long = self.n_samples * self.n_features**2 >= _FUSED_WORK
-        if is_long and not is_tensor(self.X) and (self.X.flags.c_contiguous or self.X.flags.f_contiguous):
+        if is_long and _is_contiguous(self.X):
             return self._fused_gram(curvature)
         size = self.n_features + self.fit_intercept
         center = move_like(self.center, self.X)
@@ -192,7 +199,8 @@ class LogisticLoss:
         on_device = self._on_device(coef, offset)
         float64 = self.xp.float64
         for rows in group:
-            X = self.X[rows] if (rows.start, rows.stop) != (0, self.n_samples) else self.X
+            is_all = (rows.start, rows.stop) == (0, self.n_samples) and not isinstance(self.X, RowSubset)
+            X = self.X if is_all else self.X[rows]  # a slice of CSR is a copy
             losses, residual = self.losses_at(self._scores(X, *on_device), self.codes[rows])
             if self.weight is not None:
                 losses *= self.weight[rows]
@@ -248,24 +256,25 @@ class LogisticLoss:
         return xp.where(own == 0, xp.log1p(others), xp.log(sums) - own), odds
 
     def _fused_gram(self, curvature: np.ndarray) -> np.ndarray:
-        by_columns = not self.X.flags.c_contiguous
+        table, index = (self.X.X, self.X.index) if isinstance(self.X, RowSubset) else (self.X, ALL_ROWS)
+        by_columns = not table.flags.c_contiguous
         # Read-only, as for least squares: the kernel is compiled once for both.
-        rows, targets, root = (
-            _read_only(array)
-            for array in (
-                self.X.T if by_columns else self.X,
-                np.empty((self.n_samples, 0)),
-                np.sqrt(curvature, dtype=np.float64),
-            )
-        )
-        bounds = np.linspace(0, self.n_samples, len(self.groups) + 1).astype(int).tolist()
-        parts = map_blocks(
-            lambda span: shifted_products(rows, by_columns, targets, root, self.center, *span),
+        rows = read_only(table.T if by_columns else table)
+        targets = read_only(np.empty((self.n_samples, 0)))
+        root = read_only(np.sqrt(curvature, dtype=np.float64))
+        size = self.n_features + self.fit_intercept
+        n_threads = min(len(self.groups), max(1, self.n_samples // (_ROWS_PER_COLUMN * size)))
+        bounds = np.linspace(0, self.n_samples, n_threads + 1).astype(int).tolist()
+        products, *others = map_blocks(
+            lambda span: shifted_products(rows, by_columns, index, targets, root, self.center, *span),
             list(pairwise(bounds)),
         )
-        size = self.n_features + self.fit_intercept
-        upper = np.triu(np.sum(parts, 0)[:size, :size])
-        return (upper + np.triu(upper, 1).T) / self.total
+        for other in others:
+            products += other
+        result = _leading_square(products, size)
+        mirror_upper(result)
+        result /= self.total
+        return result
 
     def _sparse_gram(self, curvature: np.ndarray) -> np.ndarray:
         scaled = self.X.multiply(curvature[:, None]).tocsr()
@@ -276,10 +285,19 @@ class LogisticLoss:
         return np.block([[product, sums[:, None]], [sums, np.float64(curvature.sum())]]) / self.total
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+def _is_contiguous(X: Array) -> bool:
+    """Whether compiled code can read it."""
+    return isinstance(X, RowSubset) or (
+        isinstance(X, np.ndarray) and (X.flags.c_contiguous or X.flags.f_contiguous)
+    )
+
+
+def _leading_square(matrix: np.ndarray, size: int) -> np.ndarray:
+    """The first rows and columns, contiguous in the same memory, which a copy would double."""
+    flat = matrix.ravel()
+    for i in range(size):
+        flat[i * size : (i + 1) * size] = matrix[i, :size]
+    return flat[: size * size].reshape(size, size)
 
 
 def _grouped_rows(X: Array) -> list[list[slice]]:
@@ -290,6 +308,8 @@ def _grouped_rows(X: Array) -> list[list[slice]]:
         bounds = np.linspace(0, n_samples, n_threads + 1).astype(int).tolist()
         return [[slice(start, stop)] for start, stop in pairwise(bounds)]
     size = _TENSOR_BLOCK_BYTES if is_tensor(X) else _BLOCK_BYTES
+    if isinstance(X, RowSubset):
+        size = _COPIED_BLOCK_BYTES
     step = max(256, size // max(1, X.itemsize * n_features))
     blocks = [slice(start, min(start + step, n_samples)) for start in range(0, n_samples, step)]
     n_threads = 1 if is_tensor(X) or len(blocks) < 4 else effective_n_threads()

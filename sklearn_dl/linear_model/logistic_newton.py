@@ -116,7 +116,7 @@ def _minimize(
         origin = _balanced(origin, loss.shape)
     inverse_at: Callable[[np.ndarray], InverseHessian]
     memory, allowed = MEMORY, decrease_tol(tol)
-    sample: LogisticLoss | None = None
+    size_at: Callable[[np.ndarray, np.ndarray], float] | None = None
     if renew:
         hessian_of = binary_hessian if loss.n_classes == 2 else regular_multinomial_hessian
         inverse_at, memory = lambda flat: inverse_of(hessian_of(loss, flat)), 0
@@ -126,12 +126,15 @@ def _minimize(
         origin = guess(loss) if start is None else origin
         sample = pilot_of(loss, SAMPLE_ROWS)
         inverse_at = SteinCurvature(loss, sample).inverse_at
+        size_at = partial(size_along, loss, sample)
     elif not by_diagonal and _dense_pays(loss):
         origin, inverse = _from_pilot(loss, None if start is None else origin)
         inverse_at = lambda flat: inverse  # noqa: E731
     else:
-        diagonal, sample = diagonal_inverse(loss), pilot_of(loss, SAMPLE_ROWS)
+        diagonal = diagonal_inverse(loss)
         inverse_at = lambda flat: diagonal  # noqa: E731
+        # The sample is not kept: it serves the first step only, and can be as large as all that follow need.
+        size_at = lambda *line: size_along(loss, pilot_of(loss, SAMPLE_ROWS), *line)  # noqa: E731
         allowed = tol / 10  # a diagonal promises too little to ask for more
     result = minimize(
         loss,
@@ -141,7 +144,7 @@ def _minimize(
         decrease_tol=allowed,
         max_iter=max_iter,
         memory=memory,
-        size_at=None if sample is None else partial(size_along, loss, sample),
+        size_at=size_at,
         eps=loss.eps,
         on_step=on_step,
     )

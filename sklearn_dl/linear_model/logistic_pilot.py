@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_dl._base.arrays import move_like, to_host
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.row_subset import rows_of
 
 _PILOT_FACTOR = 5  # rows of a pilot, times features, per row of all: its Hessian costs a few passes
 _PRECISION = 0.01  # part of the first slope that is left where a line search ends
@@ -23,7 +24,7 @@ def pilot_of(loss: LogisticLoss, size: int | None = None) -> LogisticLoss:
     rows = move_like(np.sort(chosen), loss.codes, keep_dtype=True)
     rows = rows if candidates is None else candidates[rows]
     return LogisticLoss(
-        loss.X[rows],
+        rows_of(loss.X, rows),
         loss.codes[rows],
         None if loss.weight is None else loss.weight[rows],
         n_classes=loss.n_classes,

@@ -47,8 +47,8 @@ class SteinCurvature:
         curvature = sample.weighted(sample.variances(flat))
         mean = float(curvature.sum(dtype=np.float64)) / sample.total
         model = max(mean, _LEAST) * self.gram + np.diag(l2)
-        inverse = inverse_of(model)
         modelled = float(flat @ model @ flat)
+        inverse = inverse_of(model)
         sampled = float(curvature @ sample.scores(flat) ** 2) / sample.total + float(l2 @ flat**2)
         if not (modelled > 0 and sampled > _LEAST * modelled):
             return inverse

@@ -8,7 +8,8 @@ from sklearn_dl.linear_model.linear_svm import LinearSVC, LinearSVR
 from sklearn_dl.linear_model.logistic_regression import LogisticRegression
 from sklearn_dl.linear_model.ridge import Ridge, ridge_path
 from sklearn_dl.linear_model.ridge_cv import RidgeCV
-from sklearn_dl.linear_model.sgd import SGDClassifier, SGDRegressor
+from sklearn_dl.linear_model.sgd_classifier import SGDClassifier
+from sklearn_dl.linear_model.sgd_regressor import SGDRegressor
 
 __all__ = [
     "ElasticNet",

@@ -9,23 +9,15 @@ as ``(average + a * w) / b``, so that it costs no more than the features of the 
 .. [1] Bottou (2012), Stochastic gradient descent tricks, sections 5.1 and 5.3.
 """
 
-import math
 from typing import NamedTuple
 
 from numba import njit
 from numba.extending import register_jitable
 
-from sklearn_dl.linear_model.sgd_losses import LOSS_CODES, MAX_GRADIENT
+from sklearn_dl.linear_model.sgd_losses import MAX_GRADIENT
 from sklearn_dl.linear_model.sgd_prefetch import prefetch
-
-HINGE = LOSS_CODES["hinge"]
-PERCEPTRON = LOSS_CODES["perceptron"]
-SQUARED_HINGE = LOSS_CODES["squared_hinge"]
-LOG_LOSS = LOSS_CODES["log_loss"]
-MODIFIED_HUBER = LOSS_CODES["modified_huber"]
-SQUARED_ERROR = LOSS_CODES["squared_error"]
-HUBER = LOSS_CODES["huber"]
-EPSILON_INSENSITIVE = LOSS_CODES["epsilon_insensitive"]
+from sklearn_dl.linear_model.sgd_row_losses import HINGE, row_gradient, row_loss
+from sklearn_dl.linear_model.sgd_row_sums import dot, gathered_dot, gathered_norms, scatter, sum_of_sizes
 
 CONSTANT, OPTIMAL, INVSCALING, PA1, PA2 = range(5)
 
@@ -67,56 +59,6 @@ class Progress(NamedTuple):
 
 
 @register_jitable
-def row_loss(loss, epsilon, y, p):
-    """Loss of the score `p` against the target `y`, which is -1 or 1 for classes."""
-    z = y * p
-    error = abs(p - y)
-    if loss == HINGE:
-        return max(0.0, 1.0 - z)
-    if loss == PERCEPTRON:
-        return max(0.0, -z)
-    if loss == SQUARED_HINGE:
-        return max(0.0, 1.0 - z) ** 2
-    if loss == LOG_LOSS:
-        return max(0.0, -z) + math.log1p(math.exp(-abs(z)))
-    if loss == MODIFIED_HUBER:
-        return max(0.0, 1.0 - z) ** 2 if z >= -1.0 else -4.0 * z
-    if loss == SQUARED_ERROR:
-        return 0.5 * error * error
-    if loss == HUBER:
-        return 0.5 * error * error if error <= epsilon else epsilon * (error - 0.5 * epsilon)
-    if loss == EPSILON_INSENSITIVE:
-        return max(0.0, error - epsilon)
-    return max(0.0, error - epsilon) ** 2
-
-
-@register_jitable
-def row_gradient(loss, epsilon, y, p):
-    """Derivative of :func:`row_loss` with respect to `p`."""
-    z = y * p
-    error = p - y
-    if loss == HINGE:
-        return -y if z <= 1.0 else 0.0
-    if loss == PERCEPTRON:
-        return -y if z <= 0.0 else 0.0
-    if loss == SQUARED_HINGE:
-        return -2.0 * y * max(0.0, 1.0 - z)
-    if loss == LOG_LOSS:
-        e = math.exp(-abs(z))
-        return -y * (e if z > 0.0 else 1.0) / (1.0 + e)
-    if loss == MODIFIED_HUBER:
-        return -2.0 * y * max(0.0, 1.0 - z) if z >= -1.0 else -4.0 * y
-    if loss == SQUARED_ERROR:
-        return error
-    if loss == HUBER:
-        return max(-epsilon, min(epsilon, error))
-    outside = max(0.0, error - epsilon) - max(0.0, -error - epsilon)
-    if loss == EPSILON_INSENSITIVE:
-        return math.copysign(1.0, outside) if outside != 0.0 else 0.0
-    return 2.0 * outside
-
-
-@register_jitable
 def _step_size(settings, eta, step):
     if settings.schedule == OPTIMAL:
         return 1.0 / (settings.alpha * (settings.first_step + step - 1.0))
@@ -142,72 +84,6 @@ def _score_change(settings, eta, y, p, squared_norm):
     if settings.loss == HINGE:
         return size * y
     return -size if y < p else size
-
-
-@register_jitable
-def _dot(a, b):
-    # Eight sums, since the next addition to a single one would wait for the last.
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    whole = len(a) // 8 * 8
-    for j in range(0, whole, 8):
-        s0 += float(a[j]) * float(b[j])
-        s1 += float(a[j + 1]) * float(b[j + 1])
-        s2 += float(a[j + 2]) * float(b[j + 2])
-        s3 += float(a[j + 3]) * float(b[j + 3])
-        s4 += float(a[j + 4]) * float(b[j + 4])
-        s5 += float(a[j + 5]) * float(b[j + 5])
-        s6 += float(a[j + 6]) * float(b[j + 6])
-        s7 += float(a[j + 7]) * float(b[j + 7])
-    total = ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
-    for j in range(whole, len(a)):
-        total += float(a[j]) * float(b[j])
-    return total
-
-
-@register_jitable
-def _l1_norm(w):
-    total = 0.0
-    for j in range(len(w)):
-        total += abs(w[j])
-    return total
-
-
-@register_jitable
-def _gathered_dot(w, values, columns):
-    s0 = s1 = s2 = s3 = 0.0
-    whole = len(values) // 4 * 4
-    for j in range(0, whole, 4):
-        s0 += w[columns[j]] * float(values[j])
-        s1 += w[columns[j + 1]] * float(values[j + 1])
-        s2 += w[columns[j + 2]] * float(values[j + 2])
-        s3 += w[columns[j + 3]] * float(values[j + 3])
-    total = (s0 + s2) + (s1 + s3)
-    for j in range(whole, len(values)):
-        total += w[columns[j]] * float(values[j])
-    return total
-
-
-@register_jitable
-def _scatter(w, values, columns, factor):
-    for j in range(len(values)):
-        w[columns[j]] += factor * float(values[j])
-
-
-@register_jitable
-def _gathered_norms(w, columns):
-    """Squared norm and L1 norm of the coefficients of these columns."""
-    s0 = s1 = s2 = s3 = 0.0
-    t0 = t1 = t2 = t3 = 0.0
-    whole = len(columns) // 4 * 4
-    for j in range(0, whole, 4):
-        w0, w1, w2, w3 = w[columns[j]], w[columns[j + 1]], w[columns[j + 2]], w[columns[j + 3]]
-        s0, s1, s2, s3 = s0 + w0 * w0, s1 + w1 * w1, s2 + w2 * w2, s3 + w3 * w3
-        t0, t1, t2, t3 = t0 + abs(w0), t1 + abs(w1), t2 + abs(w2), t3 + abs(w3)
-    squared_norm, l1_norm = (s0 + s2) + (s1 + s3), (t0 + t2) + (t1 + t3)
-    for j in range(whole, len(columns)):
-        squared_norm += w[columns[j]] * w[columns[j]]
-        l1_norm += abs(w[columns[j]])
-    return squared_norm, l1_norm
 
 
 @register_jitable
@@ -270,7 +146,7 @@ def dense_epoch(X, y, weight, rows, w, average, received, settings, progress):
             prefetch(X, ahead, j)
         i = rows[k]
         row = X[i]
-        linear = scale * _dot(w, row)
+        linear = scale * dot(w, row)
         p = linear + intercept
         eta = _step_size(settings, eta, step)
         objective += row_loss(settings.loss, settings.epsilon, y[i], p)
@@ -278,7 +154,7 @@ def dense_epoch(X, y, weight, rows, w, average, received, settings, progress):
         if settings.schedule < PA1:
             objective += 0.5 * settings.decay * squared_norm + settings.shrink * l1_norm
         else:
-            row_norm = _dot(row, row)
+            row_norm = dot(row, row)
             if settings.schedule == PA1 and row_norm == 0.0:
                 continue
         change = _score_change(settings, eta, y[i], p, row_norm) * weight[i]
@@ -296,9 +172,9 @@ def dense_epoch(X, y, weight, rows, w, average, received, settings, progress):
             for j in range(len(w)):
                 w[j] += factor * float(row[j])
             if settings.shrink > 0.0:
-                squared_norm, l1_norm = scale * scale * _dot(w, w), scale * _l1_norm(w)
+                squared_norm, l1_norm = scale * scale * dot(w, w), scale * sum_of_sizes(w)
             elif settings.decay > 0.0:
-                squared_norm += change * (2.0 * linear + change * _dot(row, row))
+                squared_norm += change * (2.0 * linear + change * dot(row, row))
         if settings.fit_intercept:
             intercept += change * settings.intercept_decay
         if step >= settings.first_averaged:
@@ -349,14 +225,14 @@ def sparse_epoch(data, columns, starts, y, weight, rows, w, average, received, s
             prefetch(columns, j)
         i = rows[k]
         values, places = data[starts[i] : starts[i + 1]], columns[starts[i] : starts[i + 1]]
-        p = scale * _gathered_dot(w, values, places) + intercept
+        p = scale * gathered_dot(w, values, places) + intercept
         eta = _step_size(settings, eta, step)
         objective += row_loss(settings.loss, settings.epsilon, y[i], p)
         row_norm = 0.0
         if settings.schedule < PA1:
             objective += 0.5 * settings.decay * squared_norm + settings.shrink * l1_norm
         else:
-            row_norm = _dot(values, values)
+            row_norm = dot(values, values)
             if settings.schedule == PA1 and row_norm == 0.0:
                 continue
         change = _score_change(settings, eta, y[i], p, row_norm) * weight[i]
@@ -369,9 +245,9 @@ def sparse_epoch(data, columns, starts, y, weight, rows, w, average, received, s
                 _fold_scale(w, average, scale, a, b)
                 scale, a, b = 1.0, 0.0, 1.0
         if change != 0.0:
-            _scatter(w, values, places, change / scale)
+            scatter(w, values, places, change / scale)
             if settings.decay > 0.0 or settings.shrink > 0.0:
-                squared_norm, l1_norm = _gathered_norms(w, places)
+                squared_norm, l1_norm = gathered_norms(w, places)
                 squared_norm *= scale * scale
                 l1_norm *= scale
         if settings.fit_intercept:
@@ -379,7 +255,7 @@ def sparse_epoch(data, columns, starts, y, weight, rows, w, average, received, s
         if step >= settings.first_averaged:
             n_averaged = step - settings.first_averaged + 1.0
             if change != 0.0:
-                _scatter(average, values, places, -a * change / scale)
+                scatter(average, values, places, -a * change / scale)
             if n_averaged > 1.0:
                 b /= 1.0 - 1.0 / n_averaged
             a += b * scale / n_averaged
@@ -431,7 +307,7 @@ def batch_gradient(X, y, weight, rows, start, stop, w, intercept, loss, epsilon,
             prefetch(X, ahead, j)
         i = rows[k]
         row = X[i]
-        p = _dot(w, row) + intercept
+        p = dot(w, row) + intercept
         loss_sum += row_loss(loss, epsilon, y[i], p)
         slope = max(-MAX_GRADIENT, min(MAX_GRADIENT, row_gradient(loss, epsilon, y[i], p))) * weight[i]
         if slope != 0.0:

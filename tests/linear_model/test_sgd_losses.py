@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import SGDClassifier as Peer
 from sklearn.linear_model import _sgd_fast as peer_losses
 
-from sklearn_dl.linear_model.sgd_kernels import row_gradient, row_loss
 from sklearn_dl.linear_model.sgd_losses import CLASSIFICATION_LOSSES, LOSS_CODES, REGRESSION_LOSSES
+from sklearn_dl.linear_model.sgd_row_losses import row_gradient, row_loss
 
 EPSILON = 0.3
 LOSSES = pytest.mark.parametrize("name", CLASSIFICATION_LOSSES)

@@ -6,6 +6,7 @@ check that ``fit`` makes. A new type of value is one more branch in :func:`_desc
 """
 
 import difflib
+import functools
 import inspect
 import math
 import re
@@ -202,6 +203,7 @@ def _default_text(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else repr(value)
 
 
+@functools.cache
 def _options(hint: Any) -> tuple[Any, ...]:
     """Alternatives of a union, or the hint alone."""
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)

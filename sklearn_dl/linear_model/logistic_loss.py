@@ -180,11 +180,17 @@ class LogisticLoss:
             return coef, np.zeros(len(rows))
         return coef, rows[:, -1] - coef @ self.center
 
-    def _on_device(self, coef: np.ndarray, offset: np.ndarray) -> tuple[Array, Array]:
-        return move_like(np.ascontiguousarray(coef), self.X), move_like(offset, self.X)
+    def _on_device(self, coef: np.ndarray, offset: np.ndarray) -> tuple[Array | None, Array]:
+        """Parameters where X lives; None for coefficients of 0, where most fits start."""
+        return move_like(np.ascontiguousarray(coef), self.X) if coef.any() else None, move_like(
+            offset, self.X
+        )
 
-    def _scores(self, X: Array, coef: Array, offset: Array) -> Array:
+    def _scores(self, X: Array, coef: Array | None, offset: Array) -> Array:
         """(n_samples,) for two classes, else (n_classes, n_samples): sums over classes run along memory."""
+        if coef is None:
+            zeros = self.xp.zeros(X.shape[0], dtype=X.dtype, **self.device)
+            return zeros + (offset[0] if self.n_classes == 2 else offset[:, None])
         if self.n_classes == 2:
             return X @ coef[0] + offset[0]
         return coef @ X.T + offset[:, None]

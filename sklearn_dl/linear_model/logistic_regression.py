@@ -150,12 +150,11 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifierModel):
         ConvergenceWarning
             If `max_iter` steps did not reach `tol`.
         """
-        self._check_params()
-        penalty = penalty_of(self)
         previous = self._previous_parameters()
         rows, codes, weight = self._read_classification(
             X, y, sample_weight, non_negative_weight=True, accept_large_sparse=self._takes_64_bit_indices
         )
+        penalty = penalty_of(self)
         if self.solver == "liblinear":
             check_liblinear(rows, len(self.classes_))
         loss, l1 = self._loss(rows, codes, weight, penalty)

@@ -131,11 +131,11 @@ SOLVERS = {
 }
 
 
-def logistic(rows, tight, *, peers=(LBFGS,), our_max_iter=100, **params):
+def logistic(rows, tight, *, peers=(LBFGS,), **params):
     """Ours, whose solver's name only says which penalties are allowed; scikit-learn with each of `peers`."""
     params = {"C": 1.0, "l1_ratio": 0.0, **params}
     solver = "saga" if params["l1_ratio"] else "lbfgs"
-    models = {OURS: ours.LogisticRegression(solver=solver, max_iter=our_max_iter, **params)}
+    models = {OURS: ours.LogisticRegression(solver=solver, **params)}
     for name in peers:
         models[name] = scikit_learn.LogisticRegression(**params, **SOLVERS[name])
     if intelex and not params["l1_ratio"]:
@@ -321,13 +321,6 @@ CASES = {
         partial(mnist, 20_000),
         partial(logistic, tight=by_ours),
         {LBFGS: 1.4, INTELEX: 1},
-        rounds=3,
-    ),
-    "logistic-10-classes-mnist-30-steps": Case(
-        "LogisticRegression 10 digits 20000 x 784, ours with 30 steps in place of 100",
-        partial(mnist, 20_000),
-        partial(logistic, tight=by_ours, our_max_iter=30),
-        {LBFGS: 1.4},
         rounds=3,
     ),
     "logistic-l1": Case(

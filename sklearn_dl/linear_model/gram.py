@@ -14,7 +14,7 @@ from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
-from sklearn_dl.linear_model.gram_kernels import shifted_products
+from sklearn_dl.linear_model.gram_kernels import mirror_upper, shifted_products
 
 _FUSED_WORK = 2e7  # multiplications below which the compiled kernel is not worth loading
 _THREADED_WORK = 2e8  # and below which threads are not worth starting
@@ -145,19 +145,8 @@ def _fused_sums(
     for other in others:
         total += other
     n_features, width = X.shape[1], len(shift)
-    products = total[:n_features, :width].copy()
-    mirror_upper(products[:, :n_features])
-    return products, total[:width, width].copy(), float(total[width, width])
-
-
-def mirror_upper(square: np.ndarray) -> None:
-    """Copy the upper triangle to the lower one, in tiles, because rows of a large matrix are far apart."""
-    n = len(square)
-    for i in range(0, n, 256):
-        diagonal = square[i : i + 256, i : i + 256]
-        diagonal[...] = np.triu(diagonal) + np.triu(diagonal, 1).T
-        for j in range(i + 256, n, 256):
-            square[j : j + 256, i : i + 256] = square[i : i + 256, j : j + 256].T
+    mirror_upper(total)
+    return total[:n_features, :width].copy(), total[:width, width].copy(), float(total[width, width])
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from numba import njit
 
 _BLOCK_ROWS = 256
 _PADDING = 8  # columns a power of two apart would share the same few places of the cache
+_TILE = 32
 _PANEL = 128  # columns of a block that stay in the second-level cache while all others pass by
 
 # Sums in any order, but NaN and infinity stay what they are: they tell that X holds some.
@@ -68,6 +69,17 @@ def shifted_products(X, by_columns, index, Y, root_weight, shift, start, stop):
         block[:, n_rows:] = 0.0
         _add_products(block, products)
     return products
+
+
+@njit(nogil=True, cache=True)
+def mirror_upper(square):
+    """Copy the upper triangle to the lower one, in tiles, because rows of a large matrix are far apart."""
+    n = len(square)
+    for top in range(0, n, _TILE):
+        for left in range(0, top + 1, _TILE):
+            for i in range(top, min(top + _TILE, n)):
+                for j in range(left, min(left + _TILE, i)):
+                    square[i, j] = square[j, i]
 
 
 @njit(nogil=True, cache=True, fastmath=_FASTMATH)

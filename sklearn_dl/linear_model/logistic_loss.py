@@ -12,8 +12,9 @@ from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
-from sklearn_dl.linear_model.gram import ALL_ROWS, in_float64, mirror_upper, read_only
-from sklearn_dl.linear_model.gram_kernels import shifted_products
+from sklearn_dl.linear_model.class_products import add_class_gradients, class_scores
+from sklearn_dl.linear_model.gram import ALL_ROWS, in_float64, read_only
+from sklearn_dl.linear_model.gram_kernels import mirror_upper, shifted_products
 from sklearn_dl.linear_model.row_subset import RowSubset
 from sklearn_dl.linear_model.sparse_logistic_kernels import sum_logistic_losses
 
@@ -23,7 +24,8 @@ _COMPILED_NNZ = 1 << 18  # entries of CSR from which on compiled passes repay th
 _LARGEST_WIDENED = 1 << 18  # elements of float32 up to which float64 takes little time and memory
 _TENSOR_BLOCK_BYTES = 1 << 26  # a device wants large products
 _ROWS_PER_COLUMN = 4  # of each thread, at least: it has a matrix of its own, which would outweigh fewer
-_FUSED_WORK = 2e7  # multiplications from which on a compiled Gram matrix repays the time to load it
+_FUSED_WORK = 2e7  # multiplications from which on compiled products repay the time to load them
+_WIDE = 200  # features from which on those with several classes take less time than a BLAS
 
 
 class LogisticLoss:
@@ -82,6 +84,14 @@ class LogisticLoss:
         self.eps = float(np.finfo(np.float64).eps if X.dtype == self.xp.float64 else np.finfo(np.float32).eps)
         self.groups = _grouped_rows(X)
         self._last: tuple[np.ndarray, float, np.ndarray] | None = None
+        self.has_wide_rows = (
+            isinstance(X, np.ndarray)
+            and X.flags.c_contiguous
+            and X.dtype == np.float64
+            and n_classes > 2
+            and self.n_features >= _WIDE
+            and X.size * n_classes >= _FUSED_WORK
+        )
         self.is_compiled = sparse.issparse(X) and n_classes == 2 and X.nnz >= _COMPILED_NNZ
 
     def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -193,7 +203,12 @@ class LogisticLoss:
             return zeros + (offset[0] if self.n_classes == 2 else offset[:, None])
         if self.n_classes == 2:
             return X @ coef[0] + offset[0]
-        return coef @ X.T + offset[:, None]
+        if not self.has_wide_rows:
+            return coef @ X.T + offset[:, None]
+        scores = np.empty((self.n_classes, len(X)))
+        class_scores(read_only(X), coef, scores)
+        scores += offset[:, None]
+        return scores
 
     def _sum_over(
         self, group: list[slice], coef: np.ndarray, offset: np.ndarray
@@ -212,7 +227,10 @@ class LogisticLoss:
                 losses *= self.weight[rows]
                 residual *= self.weight[rows]
             loss += float(losses.sum(dtype=float64))
-            features += to_host(X.T @ residual if self.n_classes == 2 else (X.T @ residual.T).T)
+            if self.has_wide_rows:
+                add_class_gradients(read_only(X), residual, features)
+            else:
+                features += to_host(X.T @ residual if self.n_classes == 2 else (X.T @ residual.T).T)
             slopes += to_host(residual.sum(-1, dtype=float64))
         return loss, features, slopes
 
@@ -277,8 +295,8 @@ class LogisticLoss:
         )
         for other in others:
             products += other
+        mirror_upper(products)
         result = _leading_square(products, size)
-        mirror_upper(result)
         result /= self.total
         return result
 

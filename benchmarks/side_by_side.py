@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-SETTLE_S = 0.1  # idle threads of a BLAS spin for some 25 ms after its last call, and take time from the next job
+SETTLE_S = 0.1  # idle threads of a BLAS spin for some 25 ms after its last call, which delays the next job
 
 Quality = float | Mapping[str, float]
 Job = Callable[[], Callable[[], Quality]]

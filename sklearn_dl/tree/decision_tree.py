@@ -3,6 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cache
 from numbers import Integral
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -42,6 +43,11 @@ AtLeastTwo = Annotated[int, Interval("an int of at least 2", low=2)]
 def _as_array(data: Any) -> Any:
     """A tensor as an ndarray; anything else as it is."""
     return to_host(data) if is_tensor(data) else data
+
+
+@cache
+def _parameter_names(estimator: type) -> tuple[str, ...]:
+    return tuple(estimator().get_params())
 
 
 def _fits_float32(X: np.ndarray) -> bool:
@@ -213,13 +219,17 @@ class TreeModel(FloatTableInput, Estimator, ABC):
         self, X: Any, y: np.ndarray, weight: np.ndarray | None, random_state: np.random.RandomState
     ) -> Self:
         """Let scikit-learn's estimator fit, and take over what it has learnt."""
-        params = {name: getattr(self, name) for name in self._peer().get_params()}
+        params = {name: getattr(self, name) for name in _parameter_names(self._peer)}
         params["random_state"] = random_state
         if params["splitter"] == "hist":
             params["splitter"] = "best"
         if params["criterion"] == "friedman_mse":
             params["criterion"] = "squared_error"
-        peer = self._peer(**params).fit(X, y, weight)
+        # What was read is read again only where scikit-learn looks for more: missing values, targets below 0.
+        unread = sparse.issparse(X) or self.criterion == "poisson" or bool(np.isnan(X).any())
+        if not unread:
+            X = np.ascontiguousarray(X, dtype=np.float32)
+        peer = self._peer(**params).fit(X, y, weight, check_input=unread)
         self.__dict__.update({name: value for name, value in vars(peer).items() if name.endswith("_")})
         return self
 

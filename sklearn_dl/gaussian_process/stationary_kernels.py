@@ -82,7 +82,7 @@ def _profile(family, squared, n, values, slopes):
             values[k] = -slopes[k]
     _exponential(values, n)
     if family == GAUSSIAN:
-        for k in range(n):
+        for k in range(n):  # as slices, it would compile the text of an error longer than all the rest
             slopes[k] = values[k]
     elif family == MATERN_12:
         for k in range(n):  # the slope at the kink is taken as 0

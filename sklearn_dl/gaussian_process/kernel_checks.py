@@ -49,7 +49,10 @@ def read_theta(theta: Any, eval_gradient: bool, lengths: Sequence[int], owner: s
     """
     if theta is None:
         if eval_gradient:
-            raise ValueError("Gradient can only be evaluated for theta!=None")
+            raise ValueError(
+                f"{owner}.log_marginal_likelihood: Gradient can only be evaluated for theta!=None. Give "
+                "kernel_.theta for that of the fit."
+            )
         return None
     theta, shapes = np.asarray(theta, dtype=np.float64), [(length,) for length in dict.fromkeys(lengths)]
     if theta.shape not in shapes:

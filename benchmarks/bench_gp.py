@@ -185,6 +185,7 @@ CASES = {
         partial(random_rows, 5000, 5),
         partial(evaluations, kernel=ConstantKernel() * RBF(np.full(5, 2.0)) + NOISE, others=False),
         rounds=1,
+        warm_up=False,
     ),
     "diabetes": Case(
         "fit, diabetes 342 x 10, RBF by feature",

@@ -50,9 +50,9 @@ def friedman(share=1.0):
 
 
 def periodic_series(share=1.0):
-    """Trend, season and noise at 300 times, every third of them held out."""
+    """Trend, season and noise at 300 times, and at 150 between them that are held out."""
     rng = np.random.default_rng(0)
-    time = np.linspace(0, 15, int(300 * share))
+    time = np.linspace(0, 15, int(450 * share))
     y = 0.3 * time + np.sin(2 * np.pi * time) + 0.2 * rng.normal(size=len(time))
     held_out = np.arange(len(time)) % 3 == 1
     return time[~held_out, None], y[~held_out], time[held_out, None], y[held_out]
@@ -185,6 +185,7 @@ CASES = {
         partial(random_rows, 5000, 5),
         partial(evaluations, kernel=ConstantKernel() * RBF(np.full(5, 2.0)) + NOISE, others=False),
         rounds=1,
+        warm_up=False,
     ),
     "diabetes": Case(
         "fit, diabetes 342 x 10, RBF by feature",
@@ -222,7 +223,7 @@ CASES = {
         quick_share=0.5,
     ),
     "season-10-starts": Case(
-        "best of 10 starts, trend, season and noise at 200 times",
+        "best of 10 starts, trend, season and noise at 300 times",
         periodic_series,
         partial(regressions, kernel=SEASONAL, n_restarts=9),
         rounds=1,

@@ -6,27 +6,18 @@ the noise. GPyTorch is made exact: its own choice above 800 rows is an estimate 
 """
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Matern
-
-try:
-    import GPy
-except ImportError:
-    GPy = None
-try:
-    import gpytorch
-    import torch
-except ImportError:
-    gpytorch = None
 
 GPY, GPYTORCH = "GPy", "GPyTorch"
 
 
 def peer_evaluations(X, y, kernel):
     """A job for each peer that is there: evaluate likelihood and gradient by theta once."""
-    makers = {GPY: (GPy, _gpy), GPYTORCH: (gpytorch, _gpytorch)}
-    return {name: make(X, y, kernel) for name, (package, make) in makers.items() if package}
+    makers = {GPY: ("GPy", _gpy), GPYTORCH: ("gpytorch", _gpytorch)}
+    return {name: make(X, y, kernel) for name, (package, make) in makers.items() if find_spec(package)}
 
 
 def _parts(kernel):
@@ -42,6 +33,8 @@ def _parts(kernel):
 
 
 def _gpy(X, y, kernel):
+    import GPy
+
     is_matern, variance, scales, noise = _parts(kernel)
     kind = GPy.kern.Matern52 if is_matern else GPy.kern.RBF
     covariance = kind(X.shape[1], variance=variance, lengthscale=scales, ARD=len(scales) > 1)
@@ -58,6 +51,9 @@ def _gpy(X, y, kernel):
 
 
 def _gpytorch(X, y, kernel):
+    import gpytorch
+    import torch
+
     is_matern, variance, scales, noise = _parts(kernel)
     X, y = torch.from_numpy(X), torch.from_numpy(y)
     made = gpytorch.kernels.MaternKernel if is_matern else gpytorch.kernels.RBFKernel  # nu is 2.5 by default
@@ -84,6 +80,11 @@ def _gpytorch(X, y, kernel):
         (likelihood.raw_noise, noise),
     ]
 
+    def by_logarithm(raw, value):
+        """Gradient by the logarithm of a softplus of `raw`: that by `raw` over the slope, times the value."""
+        slope = torch.sigmoid(raw.detach()).numpy().ravel()
+        return raw.grad.numpy().ravel() / slope * np.ravel(value)
+
     def evaluate():
         model.zero_grad()
         exact = gpytorch.settings.max_cholesky_size(len(y) + 1)
@@ -92,15 +93,9 @@ def _gpytorch(X, y, kernel):
             value.backward()
 
         def judge():
-            parts = [_by_logarithm(raw, value) for raw, value in values]
+            parts = [by_logarithm(raw, value) for raw, value in values]
             return {"lml": value.item(), "gradient": math.sqrt(sum(float(part @ part) for part in parts))}
 
         return judge
 
     return evaluate
-
-
-def _by_logarithm(raw, value):
-    """Gradient by the logarithm of a softplus of `raw`: that by `raw` over the slope, times the value."""
-    slope = torch.sigmoid(raw.detach()).numpy().ravel()
-    return raw.grad.numpy().ravel() / slope * np.ravel(value)

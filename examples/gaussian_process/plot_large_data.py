@@ -88,6 +88,6 @@ ways = {
 }
 for name, params in ways.items():
     model = GaussianProcessRegressor(start, random_state=0, **params).fit(X[train], y[train])
-    nlpd = -model.log_predictive_density(X[test], y[test]).mean()
+    nlpd = -model.score_samples(X[test], y[test]).mean()
     error = np.sqrt(np.mean((model.predict(X[test]) - y[test]) ** 2))
     print(f"{name:18s} rmse {error:.3f}, negative log predictive density {nlpd:.2f}")

@@ -14,7 +14,7 @@ from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import param
 from sklearn_dl._base.targets import read_class_labels, require_equal_length
 from sklearn_dl.gaussian_process.classification_binary import _BinaryLaplaceClassifier, _LaplaceParameters
-from sklearn_dl.gaussian_process.kernel_checks import require_length_scales_for, require_one_value
+from sklearn_dl.gaussian_process.kernel_checks import read_theta, require_length_scales_for, require_one_value
 
 
 class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _LaplaceParameters):
@@ -209,18 +209,12 @@ class GaussianProcessClassifier(ClassifierMixin, AtomicFit, FloatTableInput, _La
             If theta has another shape, or the gradient is asked for without theta.
         """
         check_is_fitted(self)
-        if theta is None:
-            if eval_gradient:
-                raise ValueError("Gradient can only be evaluated for theta!=None")
-            return self.log_marginal_likelihood_value_
-        theta, binaries = np.asarray(theta, dtype=np.float64), self._binaries()
+        binaries = self._binaries()
         n_dims = binaries[0].kernel_.n_dims
-        shared = theta.shape == (n_dims,)
-        if not shared and theta.shape != (n_dims * len(binaries),):
-            raise ValueError(
-                f"{type(self).__name__}: Shape of theta must be either {n_dims} or {n_dims * len(binaries)}. "
-                f"Obtained theta with shape {theta.shape}."
-            )
+        theta = read_theta(theta, eval_gradient, [n_dims, n_dims * len(binaries)], type(self).__name__)
+        if theta is None:
+            return self.log_marginal_likelihood_value_
+        shared = len(theta) == n_dims
         parts = [theta] * len(binaries) if shared else np.split(theta, len(binaries))
         answers = [
             binary.log_marginal_likelihood(part, eval_gradient, clone_kernel)

@@ -1,8 +1,9 @@
-"""What a kernel must be to stand for a process on the rows at hand."""
+"""What a kernel and its hyper-parameters must be to stand for a process on the rows at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.gaussian_process.kernels import RBF, CompoundKernel, Kernel
 
 
@@ -36,6 +37,30 @@ def require_length_scales_for(X: Any, kernel: Kernel, owner: str) -> None:
                 f"({len(part.length_scale)}!={X.shape[1]}); got {part}. Give it one length scale, or one for "
                 "each feature of X."
             )
+
+
+def read_theta(theta: Any, eval_gradient: bool, lengths: Sequence[int], owner: str) -> np.ndarray | None:
+    """Theta as an array of one of the lengths, the last of which is that of the fit; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If theta has another shape, or the gradient is asked for without theta.
+    """
+    if theta is None:
+        if eval_gradient:
+            raise ValueError(
+                f"{owner}.log_marginal_likelihood: Gradient can only be evaluated for theta!=None. Give "
+                "kernel_.theta for that of the fit."
+            )
+        return None
+    theta, shapes = np.asarray(theta, dtype=np.float64), [(length,) for length in dict.fromkeys(lengths)]
+    if theta.shape not in shapes:
+        raise ValueError(
+            f"{owner}.log_marginal_likelihood: theta must have shape {' or '.join(map(str, shapes))}, as "
+            f"kernel_.theta has; got {theta.shape}."
+        )
+    return theta
 
 
 def _parts(kernel: Kernel) -> Iterator[Any]:

@@ -67,15 +67,15 @@ class LaplaceLikelihood:
         self.covariance, self.X, self.labels, self.max_iter = covariance, X, labels, max_iter
         self._signs = 2.0 * labels - 1
         self._dual = dual
+        self._searched = False  # then compiled code is loaded
         self._covariances, self._buffer = np.zeros((2, len(labels), len(labels)))
 
-    def mode(self, theta: np.ndarray, *, clean: bool = False, often: bool = False) -> Mode | None:
+    def mode(self, theta: np.ndarray, *, clean: bool = False) -> Mode | None:
         """Posterior mode at theta; None where the covariance is not positive definite.
 
-        The factor lies in a buffer and lives until the next call. With `clean` its other triangle is 0,
-        and with `often` there are more calls to come.
+        The factor lies in a buffer and lives until the next call. With `clean` its other triangle is 0.
         """
-        self.covariance.fill(self.X, theta, self._covariances, often=often)
+        self.covariance.fill(self.X, theta, self._covariances, often=self._searched)
         if not np.isfinite(self._covariances.diagonal()).all():
             return None
         dual, latent = self._start()
@@ -98,7 +98,8 @@ class LaplaceLikelihood:
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-likelihood and its derivative by theta."""
-        mode = self.mode(theta, often=True)
+        self._searched = True
+        mode = self.mode(theta)
         if mode is None:
             return -np.inf, np.zeros(len(theta))
         invert(mode.L)  # the inverse of B, in the buffer

@@ -40,15 +40,15 @@ class MarginalLikelihood:
     def __init__(self, covariance: Covariance, X: Any, y: np.ndarray, noise: Any) -> None:
         self.covariance, self.X, self.y, self.noise = covariance, X, y, noise
         self._buffer = np.empty((len(y), len(y)))
+        self._searched = False  # then compiled code is loaded
 
-    def factor(self, theta: np.ndarray, *, clean: bool = False, often: bool = False) -> Factor | None:
+    def factor(self, theta: np.ndarray, *, clean: bool = False) -> Factor | None:
         """Factor the covariance at theta, with the least jitter that does; None if none does.
 
-        The factor lies in the buffer and lives until the next call. With `clean` the other triangle is 0,
-        and with `often` there are more calls to come.
+        The factor lies in the buffer and lives until the next call. With `clean` the other triangle is 0.
         """
         for relative in _JITTERS:
-            self.covariance.fill(self.X, theta, self._buffer, often=often)
+            self.covariance.fill(self.X, theta, self._buffer, often=self._searched)
             diagonal = self._buffer.ravel()[:: len(self.y) + 1]
             diagonal += self.noise
             jitter = relative * float(diagonal.mean())
@@ -67,7 +67,8 @@ class MarginalLikelihood:
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Log-likelihood and its derivative by theta."""
-        factor = self.factor(theta, often=True)
+        self._searched = True
+        factor = self.factor(theta)
         if factor is None:
             return -np.inf, np.zeros(len(theta))
         dual = solve(factor.L, self.y)

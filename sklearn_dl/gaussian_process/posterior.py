@@ -44,6 +44,12 @@ def normal_log_density(y: np.ndarray, mean: np.ndarray, variance: np.ndarray) ->
         return -0.5 * ((y - mean) ** 2 / variance + np.log(2 * np.pi * variance))
 
 
+def negative_entropy(variance: np.ndarray) -> np.ndarray:
+    """Expectation of the logarithm of a normal density of its own variable."""
+    with np.errstate(divide="ignore"):
+        return -0.5 * np.log(2 * np.pi * np.e * variance)
+
+
 def append_rows(L: np.ndarray, cross: np.ndarray, corner: np.ndarray) -> np.ndarray | None:
     """Factor of the covariance with further rows, from the factor of the first ones.
 

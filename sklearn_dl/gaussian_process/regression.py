@@ -12,7 +12,7 @@ from sklearn_dl._base.arrays import is_tensor, move_like, to_host
 from sklearn_dl.gaussian_process.conjugate_gradients_inference import ConjugateGradientInference
 from sklearn_dl.gaussian_process.exact import ExactInference
 from sklearn_dl.gaussian_process.inference import Inference
-from sklearn_dl.gaussian_process.kernel_checks import require_length_scales_for, require_one_value
+from sklearn_dl.gaussian_process.kernel_checks import read_theta, require_length_scales_for, require_one_value
 from sklearn_dl.gaussian_process.large_data import _LargeDataParameters
 from sklearn_dl.gaussian_process.regression_additions import RegressionAdditions
 from sklearn_dl.gaussian_process.regression_parameters import _RegressionParameters
@@ -269,16 +269,9 @@ class GaussianProcessRegressor(
             If theta has another shape, or the gradient is asked for without theta.
         """
         check_is_fitted(self)
+        theta = read_theta(theta, eval_gradient, [self.kernel_.n_dims], type(self).__name__)
         if theta is None:
-            if eval_gradient:
-                raise ValueError("Gradient can only be evaluated for theta!=None")
             return self.log_marginal_likelihood_value_
-        theta = np.asarray(theta, dtype=np.float64)
-        if theta.shape != (self.kernel_.n_dims,):
-            raise ValueError(
-                f"{type(self).__name__}.log_marginal_likelihood: theta must have shape "
-                f"({self.kernel_.n_dims},), as kernel_.theta has; got {theta.shape}."
-            )
         if not clone_kernel:
             self.kernel_.theta = theta
         likelihood = self._inference().likelihood()

@@ -7,11 +7,14 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dl._base.arrays import to_host
+from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl.gaussian_process.covariance import compile_covariance
-from sklearn_dl.gaussian_process.posterior import normal_log_density
+from sklearn_dl.gaussian_process.posterior import negative_entropy, normal_log_density
 from sklearn_dl.gaussian_process.regression_input import RegressionInput
+
+# Of the prior variance: a smaller rest of it has few digits that are not rounding.
+_RESOLVED = float(np.finfo(np.float64).eps ** 0.5)
 
 
 class RegressionAdditions(AtomicFit, RegressionInput):
@@ -81,22 +84,24 @@ class RegressionAdditions(AtomicFit, RegressionInput):
         self._inference(like=X).grow(X, y, noise)
         return self
 
-    def log_predictive_density(self, X: Any, y: Any, sample_noise: Any = None) -> np.ndarray:
-        """Logarithm of the predictive density of new targets, row by row.
+    def score_samples(self, X: Any, y: Any = None, sample_noise: Any = None) -> Array:
+        """Logarithm of the predictive density of new targets, row by row; larger is better.
 
         Parameters
         ----------
         X : {array-like, torch tensor} of shape (n_samples, n_features) or list of object
             Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Their targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Their targets. None gives what is expected of them if the predictions are right, the negative
+            entropy: it tells where the process is sure, and not whether it is right.
         sample_noise : array-like of shape (n_samples,), default=None
             Variance of the noise of each, in the units of `alpha`. None takes the mean over training rows.
 
         Returns
         -------
-        log_density : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Larger is better. Its mean, negated, is the NLPD.
+        log_density : ndarray or tensor of shape (n_samples,) or (n_samples, n_targets)
+            Its mean, negated, is the NLPD. Without y, variances below 1.5e-8 of the prior's count as that, as
+            they are hardly more than rounding.
 
         Raises
         ------
@@ -105,16 +110,22 @@ class RegressionAdditions(AtomicFit, RegressionInput):
         """
         check_is_fitted(self)
         mean, std = map(to_host, self.predict(X, return_std=True))
+        default = float(self.noise_train_.mean()) if sample_noise is None else 0.0
+        variance = std**2 + self._in_units_of_y(self._read_noise(sample_noise, len(mean), default))
+        if y is None:
+            prior = self._in_units_of_y(self.kernel_.diag(self._read_rows(X, self.kernel_, reset=False)))
+            density = negative_entropy(np.maximum(variance, _RESOLVED * prior))
+        else:
+            density = normal_log_density(self._targets_like(mean, y), mean, variance)
+        return move_like(density, X) if is_tensor(X) else density
+
+    def _targets_like(self, mean: np.ndarray, y: Any) -> np.ndarray:
         y = self._read_targets(y)
         if mean.ndim == 1 and y.shape == (len(mean), 1):
             y = y[:, 0]
         if y.shape != mean.shape:
             raise ValueError(f"{type(self).__name__}: y must have shape {mean.shape}; got {y.shape}.")
-        default = float(self.noise_train_.mean()) if sample_noise is None else 0.0
-        noise = self._read_noise(sample_noise, len(y), default)
-        scale = np.broadcast_to(self._y_train_std, y.shape[1:] or (1,))
-        noise = np.outer(noise, scale**2).reshape(y.shape)
-        return normal_log_density(y, mean, std**2 + noise)
+        return y
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Predict each training target from all others, with the hyper-parameters of the fit.

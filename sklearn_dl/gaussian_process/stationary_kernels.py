@@ -75,15 +75,16 @@ def _profile(family, squared, n, values, slopes):
     if family == GAUSSIAN:
         for k in range(n):
             values[k] = -0.5 * squared[k]
-        _exponential(values, n)
-        slopes[:n] = values[:n]
-        return
-    factor = 1.0 if family == MATERN_12 else (3.0 if family == MATERN_32 else 5.0)
-    for k in range(n):
-        slopes[k] = np.sqrt(factor * squared[k])
-        values[k] = -slopes[k]
+    else:
+        factor = 1.0 if family == MATERN_12 else (3.0 if family == MATERN_32 else 5.0)
+        for k in range(n):
+            slopes[k] = np.sqrt(factor * squared[k])
+            values[k] = -slopes[k]
     _exponential(values, n)
-    if family == MATERN_12:
+    if family == GAUSSIAN:
+        for k in range(n):  # as slices, it would compile the text of an error longer than all the rest
+            slopes[k] = values[k]
+    elif family == MATERN_12:
         for k in range(n):  # the slope at the kink is taken as 0
             slopes[k] = 0.0 if slopes[k] == 0 else values[k] / slopes[k]
     elif family == MATERN_32:

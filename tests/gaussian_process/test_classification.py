@@ -171,7 +171,7 @@ def test_several_classes_are_told_apart_as_by_scikit_learn(multi_class):
         assert value == pytest.approx(reference.log_marginal_likelihood(theta), rel=1e-8)
         numeric = approx_fprime(theta, model.log_marginal_likelihood, 1e-6)
         np.testing.assert_allclose(gradient, numeric, atol=1e-4)
-    with pytest.raises(ValueError, match="2 or 6"):
+    with pytest.raises(ValueError, match=r"\(2,\) or \(6,\)"):
         model.log_marginal_likelihood(np.zeros(3))
 
 

@@ -271,12 +271,33 @@ def test_samples_have_the_mean_and_covariance_of_the_predictions(rows):
 def test_predictive_density_is_that_of_the_joint_normal_conditioned(rows):
     X, y = rows
     kernel, noise = KERNELS["rbf"], 0.2
-    density = ours(kernel, X[:-1], y[:-1], alpha=noise).log_predictive_density(X[-1:], y[-1:])
+    density = ours(kernel, X[:-1], y[:-1], alpha=noise).score_samples(X[-1:], y[-1:])
     joint = kernel(X) + noise * np.eye(len(X))
     expected = multivariate_normal(cov=joint).logpdf(y) - multivariate_normal(cov=joint[:-1, :-1]).logpdf(
         y[:-1]
     )
     np.testing.assert_allclose(density, expected, rtol=1e-9)
+
+
+def test_score_without_targets_is_its_mean_over_what_is_predicted(rows):
+    X, y = rows
+    model = ours(NOISY["rbf"], X, np.column_stack([y, 3 * y]), normalize_y=True, alpha=0.1)
+    further = X[:5] + 0.3
+    mean, std = model.predict(further, return_std=True)
+    noise = np.sqrt(std**2 + 0.1 * model._y_train_std**2)
+    nodes, shares = np.polynomial.hermite_e.hermegauss(4)  # exact, as the score is quadratic
+    scores = np.stack([model.score_samples(further, mean + node * noise) for node in nodes], axis=-1)
+    expected = scores @ shares / shares.sum()
+    np.testing.assert_allclose(model.score_samples(further), expected, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:Predicted variances smaller than 0")
+def test_score_without_targets_does_not_depend_on_rounding(rows):
+    X, y = rows
+    model = ours(KERNELS["rbf"], X, y, alpha=0.0)
+    together, alone = model.score_samples(X), [model.score_samples(row[None])[0] for row in X]
+    np.testing.assert_allclose(together, alone, rtol=1e-7)
+    assert np.isfinite(together).all()
 
 
 def test_priors_are_added_to_what_is_maximised(rows):
@@ -408,9 +429,9 @@ def test_a_column_of_targets_is_one_target(normalize_y, rows):
     for mine, theirs in zip(column.leave_one_out(), one.leave_one_out(), strict=True):
         assert_allclose(mine, theirs, rtol=1e-12)
     assert_allclose(column.mean_gradient(X), one.mean_gradient(X), rtol=1e-12)
-    density = one.log_predictive_density(X, y)
-    assert_allclose(column.log_predictive_density(X, y[:, None]), density, rtol=1e-12)
-    assert_allclose(column.log_predictive_density(X, y), density, rtol=1e-12)
+    density = one.score_samples(X, y)
+    assert_allclose(column.score_samples(X, y[:, None]), density, rtol=1e-12)
+    assert_allclose(column.score_samples(X, y), density, rtol=1e-12)
 
 
 def test_hyper_parameters_of_another_number_are_refused(rows):

@@ -26,7 +26,10 @@ def _select(a, spare, low, high, middle):
             is_left = np.uint64(here < pivot)
             left += is_left
             right -= one - is_left
-        a[low:high] = spare[low:high]
+        for i in range(
+            low, high
+        ):  # as slices, it would compile the text of an error longer than all the rest
+            a[i] = spare[i]
         if middle < np.int64(left):
             high = np.int64(left)
         else:

@@ -298,10 +298,9 @@ class GPSampler(BaseSampler):
         rows = SearchRows.of(seen, search_space)
         turn = next_turn(rows.finished, rows.values, rows.encoding, len(rows.running))
         objective = self._model(rows, turn, rng).objective
-        if turn is Turn.WHOLE:
+        row = None if turn is Turn.WHOLE else propose_on_lines(objective, rows, rng)
+        if row is None:
             row = propose(objective, rows, rng, n_candidates=self.n_candidates, n_starts=self.n_starts)
-        else:
-            row = propose_on_lines(objective, rows, rng)
         return rows.encoding.decode(row)
 
     def _model(self, rows: SearchRows, turn: Turn, rng: np.random.Generator) -> SearchModel:

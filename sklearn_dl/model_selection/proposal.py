@@ -47,20 +47,22 @@ def propose(
     if not encoding.continuous.all():
         rows, values = _improve(objective, encoding, rows, values)
     ordered = np.concatenate([rows[np.argsort(-values)], candidates[np.argsort(-found)]])
-    return _first_new(ordered, trials.finished, trials.running)
+    new = _first_new(ordered, trials.finished, trials.running)
+    return ordered[0] if new is None else new
 
 
-def propose_on_lines(objective: Objective, trials: SearchRows, rng: np.random.Generator) -> np.ndarray:
+def propose_on_lines(objective: Objective, trials: SearchRows, rng: np.random.Generator) -> np.ndarray | None:
     """Row where the acquisition function is largest among those that change one parameter of the best trial.
 
-    Other parameters change only where the change brings them to life or takes them away.
+    Other parameters change only where the change brings them to life or takes them away. It is None if all
+    such rows were run, as may be where every parameter has few values.
 
     Parameters
     ----------
     objective : Objective
         The acquisition function.
     trials : SearchRows
-        What was run, and is not proposed again while there is anything else.
+        What was run, and is not proposed again.
     rng : Generator
         Source of the shift of the grids of floats.
     """
@@ -174,11 +176,11 @@ def _move(
     return candidates[chosen], found[chosen]
 
 
-def _first_new(rows: np.ndarray, observed: np.ndarray, running: np.ndarray) -> np.ndarray:
-    """First row that was not run yet, or the first of all if each was."""
+def _first_new(rows: np.ndarray, observed: np.ndarray, running: np.ndarray) -> np.ndarray | None:
+    """First row that was not run yet, or None if each was."""
     known = np.concatenate([observed, running])
     near = np.repeat([_SAME, _TOO_NEAR], [len(observed), len(running)])
     for row in rows:
         if (np.abs(known - row).max(axis=1) > near).all():
             return row
-    return rows[0]
+    return None

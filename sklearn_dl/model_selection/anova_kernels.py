@@ -9,10 +9,10 @@ import math
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+_SUMS = {"contract", "reassoc"}  # sums in any order
 
 
-@njit(**_OPTIONS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
 def covariance(a, b, group, by_scale, share):
     """Covariance of two rows, for a process of unit variance."""
     product, column = 1.0, 0
@@ -26,7 +26,7 @@ def covariance(a, b, group, by_scale, share):
     return product
 
 
-@njit(**_OPTIONS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
 def between(rows, columns, group, by_scale, share, out):
     """Write the covariances of rows with others into out."""
     for i in range(len(rows)):
@@ -34,7 +34,7 @@ def between(rows, columns, group, by_scale, share, out):
             out[i, j] = covariance(rows[i], columns[j], group, by_scale, share)
 
 
-@njit(**_OPTIONS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
 def upper_triangle(X, group, by_scale, share, out):
     """Write the covariances of rows with those after them into out."""
     for i in range(len(X)):
@@ -42,7 +42,7 @@ def upper_triangle(X, group, by_scale, share, out):
             out[i, j] = covariance(X[i], X[j], group, by_scale, share)
 
 
-@njit(**_OPTIONS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
 def contract(X, group, by_scale, share, weight, gradient):
     """Add the sums over pairs of rows of weight times derivative to the gradient.
 
@@ -73,7 +73,7 @@ def contract(X, group, by_scale, share, weight, gradient):
             gradient[1 + n_parameters] += weighted * by_logit
 
 
-@njit(**_OPTIONS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
 def slopes(rows, columns, group, by_scale, share, weighted, out):
     """Add the derivatives by each of the rows of the sums of `weighted`, weight times covariance."""
     by_difference = np.empty(len(by_scale))

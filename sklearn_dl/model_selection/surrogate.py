@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy import optimize
 from scipy.linalg import lapack
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
+from sklearn_dl.gaussian_process.covariance import CompiledCovariance, Covariance, compile_covariance
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
 from sklearn_dl.gaussian_process.weights import PairWeights
 from sklearn_dl.model_selection.anova import AnovaCovariance
@@ -151,6 +151,7 @@ class Surrogate:
         self.warped_columns = encoding.numeric if warp_inputs else encoding.numeric[:0]
         n_scales = len(encoding.parts)
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
+        self.covariance: CompiledCovariance | AnovaCovariance
         if priors.share is None:
             # theta holds a length scale for each parameter, the kernel one for each column
             self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [self.slots.noise.start]])
@@ -158,7 +159,8 @@ class Surrogate:
         else:
             self._expand = np.arange(self.slots.noise.stop)
             self.covariance = AnovaCovariance(encoding.parameter_of_column)
-        self._likelihood = MarginalLikelihood(self.covariance, rows, targets[:, None], _LEAST_NOISE)
+        covariance = cast(Covariance, self.covariance)  # ours has the methods that a likelihood needs
+        self._likelihood = MarginalLikelihood(covariance, rows, targets[:, None], _LEAST_NOISE)
 
     def fit(self) -> tuple[np.ndarray, float]:
         """Most probable hyper-parameters found from the mean of their priors, and the objective there."""

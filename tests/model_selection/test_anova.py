@@ -113,18 +113,3 @@ def test_a_trial_that_failed_is_followed_by_a_step_in_one_parameter():
     later = np.array(n_steps[10:])
     assert 4 < (later == 1).sum() < 16
     assert study.best_value < 1e-3
-
-
-def test_a_bad_basin_in_one_parameter_is_left():
-    space = {f"x{number}": FloatDistribution(0, 1) for number in range(6)}
-
-    def ripples(params):
-        apart = np.array(list(params.values())) - 0.55
-        return float((apart**2 * (1 + 10 * np.sin(12 * apart) ** 2)).sum())
-
-    best = []
-    for seed in range(3):
-        study = optuna.create_study(sampler=GPSampler(seed=seed))
-        study.optimize(lambda t: ripples({n: t.suggest_float(n, 0, 1) for n in space}), n_trials=45)
-        best.append(study.best_value)
-    assert np.median(best) < 0.1

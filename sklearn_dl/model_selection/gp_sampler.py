@@ -36,9 +36,9 @@ class GPSampler(BaseSampler):
 
     After a trial that was not the best so far, the next one changes a single parameter of the best trial, by
     a surrogate in which parameters act alone as well as together; if that one fails too, the next may change
-    all parameters again, and so on. Steps of one kind go on while they improve. Single steps leave minima that
-    are bad in a few parameters; where parameters act only together, as along an oblique valley, they cost some
-    of the trials.
+    all parameters again, and so on. Steps of one kind go on while they improve. Single steps leave minima
+    that are bad in a few parameters; where parameters act only together, as along an oblique valley, they
+    cost some of the trials.
 
     Trials that run are taken into account by draws of what they may return. A pruned trial counts as no
     better than the median, a failed one as the worst. Parameters that only some trials have are modelled

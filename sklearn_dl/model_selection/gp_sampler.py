@@ -3,7 +3,7 @@
 import secrets
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -12,18 +12,15 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import qmc
 
-from sklearn_dl.model_selection.acquisition import ACQUISITIONS, Objective
+from sklearn_dl.model_selection.acquisition import ACQUISITIONS
 from sklearn_dl.model_selection.belief import GPBelief
-from sklearn_dl.model_selection.conditions import learn_conditions
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.history import Observations, read_observations, union_space
-from sklearn_dl.model_selection.posterior import Posterior
-from sklearn_dl.model_selection.proposal import propose
-from sklearn_dl.model_selection.surrogate import fit_surrogate
-from sklearn_dl.model_selection.thinning import representative
+from sklearn_dl.model_selection.proposal import propose, propose_on_lines
+from sklearn_dl.model_selection.search_model import SearchModel, SearchRows
+from sklearn_dl.model_selection.turns import Turn, next_turn
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
-_N_GOOD = 3  # best rows whose neighbourhoods are searched
 _STARTUP, _SUGGESTION, _INDEPENDENT = range(3)  # streams of random numbers
 
 
@@ -36,6 +33,12 @@ class GPSampler(BaseSampler):
     their logarithm where their distribution says so, choices as columns of 0 and 1. The acquisition function
     is maximised over values that parameters can take: by climbs along floats, and by moves between integers
     or choices.
+
+    After a trial that was not the best so far, the next one changes a single parameter of the best trial, by
+    a surrogate in which parameters act alone as well as together; if that one fails too, the next may change
+    all parameters again, and so on. Steps of one kind go on while they improve. Single steps leave minima
+    that are bad in a few parameters; where parameters act only together, as along an oblique valley, they
+    cost some of the trials.
 
     Trials that run are taken into account by draws of what they may return. A pruned trial counts as no
     better than the median, a failed one as the worst. Parameters that only some trials have are modelled
@@ -260,7 +263,7 @@ class GPSampler(BaseSampler):
         return encoding.decode(encoding.snap(sequence.random(1))[0])
 
     def belief(self, study: Study) -> GPBelief:
-        """What the sampler would make the next suggestion by, to draw it or to look at it.
+        """What the sampler would make the next suggestion in all parameters by, to draw it or to look at it.
 
         Parameters
         ----------
@@ -286,59 +289,32 @@ class GPSampler(BaseSampler):
                 f"{type(self).__name__}: a belief needs at least two complete trials with parameters; "
                 f"the study has {len(seen.values)}. Run more trials first."
             )
-        model = self._model(seen, space, self._rng(_SUGGESTION, len(trials)))
+        rows = SearchRows.of(seen, space)
+        model = self._model(rows, Turn.WHOLE, self._rng(_SUGGESTION, len(trials)))
         maximized = study.direction == StudyDirection.MAXIMIZE
-        return GPBelief(model.encoding, model.posterior, model.objective, maximized)
+        return GPBelief(rows.encoding, model.posterior, model.objective, maximized)
 
     def _suggest(
         self, seen: Observations, search_space: dict[str, BaseDistribution], rng: np.random.Generator
     ) -> dict[str, Any]:
-        model = self._model(seen, search_space, rng)
-        row = propose(
-            model.objective,
-            model.encoding,
-            model.good,
-            model.rows,
-            model.running,
-            rng,
-            n_candidates=self.n_candidates,
-            n_starts=self.n_starts,
-        )
-        return model.encoding.decode(row)
+        rows = SearchRows.of(seen, search_space)
+        turn = next_turn(rows.finished, rows.values, rows.encoding, len(rows.running))
+        objective = self._model(rows, turn, rng).objective
+        row = None if turn is Turn.WHOLE else propose_on_lines(objective, rows, rng)
+        if row is None:
+            row = propose(objective, rows, rng, n_candidates=self.n_candidates, n_starts=self.n_starts)
+        return rows.encoding.decode(row)
 
-    def _model(
-        self, seen: Observations, search_space: dict[str, BaseDistribution], rng: np.random.Generator
-    ) -> "_Model":
-        encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
-        rows = np.stack([encoding.encode(params) for params in seen.params])
-        running = np.array([encoding.encode(params) for params in seen.running]).reshape(-1, rows.shape[1])
-        kept = representative(rows, seen.values)
-        surrogate, theta = fit_surrogate(
-            rows[kept],
-            seen.values[kept],
-            encoding,
+    def _model(self, rows: SearchRows, turn: Turn, rng: np.random.Generator) -> SearchModel:
+        return SearchModel.of(
+            rows,
+            turn,
+            ACQUISITIONS[self.acquisition],
+            rng,
             warp_inputs=self.warp_inputs,
             warp_targets=self.warp_targets,
+            n_fantasies=self.n_fantasies,
         )
-        posterior = Posterior(surrogate, theta)
-        acquisition = ACQUISITIONS[self.acquisition]
-        if acquisition.noisy:
-            posterior = posterior.denoise(self.n_fantasies, rng)
-        if len(running):
-            posterior = posterior.imagine(running, self.n_fantasies, rng)
-        good = rows[np.argsort(seen.values, kind="stable")[:_N_GOOD]]
-        return _Model(encoding, rows, running, good, posterior, Objective([posterior], acquisition))
-
-
-class _Model(NamedTuple):
-    """All that a suggestion is made from."""
-
-    encoding: SpaceEncoding
-    rows: np.ndarray
-    running: np.ndarray
-    good: np.ndarray
-    posterior: Posterior
-    objective: Objective
 
 
 def _trials(study: Study, asking: FrozenTrial) -> list[FrozenTrial]:

@@ -30,15 +30,16 @@ def read_observations(
     sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
     inside = [trial for trial in trials if _is_inside(trial, space)]
     complete = [t for t in inside if t.state == TrialState.COMPLETE]
-    values = [sign * float(trial.value) for trial in complete]  # type: ignore[arg-type]
-    finite = [value for value in values if math.isfinite(value)]
+    finite = [sign * t.value for t in complete if t.value is not None and math.isfinite(t.value)]
     if not finite:
         return Observations([], np.empty(0), [])
     best, median, worst = min(finite), float(np.median(finite)), max(finite)
-    params = [trial.params for trial in complete]
-    values = [min(max(value, best), worst) for value in values]
-    for trial in inside:
-        if trial.state == TrialState.PRUNED:
+    params, values = [], []
+    for trial in inside:  # in the order of their numbers, which says what was learnt last
+        if trial.state == TrialState.COMPLETE:
+            params.append(trial.params)
+            values.append(min(max(sign * float(trial.value), best), worst))  # type: ignore[arg-type]
+        elif trial.state == TrialState.PRUNED:
             params.append(trial.params)
             values.append(min(max(_last_report(trial, sign, worst), median), worst))
         elif trial.state == TrialState.FAIL and trial.params:

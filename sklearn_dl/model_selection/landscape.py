@@ -13,6 +13,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn_dl.gaussian_process import GaussianProcessRegressor
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.history import read_observations, union_space
+from sklearn_dl.model_selection.thinning import representative
 
 #: Trials before the process says anything.
 MIN_TRIALS = 5
@@ -22,7 +23,8 @@ class Landscape:
     """Gaussian process of the score over the unit cube of all parameters, from the trials of a study.
 
     It serves to look at a search, and to end it: the sampler of :class:`BayesSearchCV` has a surrogate of its
-    own, which also warps the scores.
+    own, which also warps the scores. Like that one it holds 150 trials at most, since its cost grows with
+    their cube: of more, a third are the best, a third the latest, and the others as far apart as there are.
 
     Parameters
     ----------
@@ -52,9 +54,10 @@ class Landscape:
                 f"it has {len(seen.values)}. Run more first."
             )
         self._encoding = SpaceEncoding(self.search_space_)
-        self._rows = self._encode(seen.params)
-        scores = -seen.values
-        self.best_ = float(scores.max())
+        self.best_ = float(-seen.values.min())
+        rows = self._encode(seen.params)
+        kept = representative(rows, seen.values)
+        self._rows, scores = rows[kept], -seen.values[kept]
         scales = np.full(self._rows.shape[1], 0.5)
         kernel = ConstantKernel(1.0, (0.05, 20.0)) * Matern(scales, (0.05, 20.0), nu=2.5)
         self._process = GaussianProcessRegressor(

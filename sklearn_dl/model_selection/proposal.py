@@ -8,37 +8,29 @@ from scipy.stats import qmc
 from sklearn_dl.model_selection.acquisition import Objective
 from sklearn_dl.model_selection.box_search import maximize_rows
 from sklearn_dl.model_selection.encoding import ChoiceColumns, SpaceEncoding
+from sklearn_dl.model_selection.search_model import SearchRows
 
 _NEIGHBOURHOODS = (0.2, 0.05, 0.01)  # standard deviations around good rows, in sides of the cube
 _N_NEAR = 64  # candidates in each
+_N_LINE = 64  # values along one parameter, at most
 _N_MOVES = 16  # values of a discrete parameter that are tried at a time, at most
 _SAME, _TOO_NEAR = 1e-9, 1e-3  # of a row that was observed, and of one that runs, in sides of the cube
 _ROUNDS = 4  # of moves and climbs
 
 
 def propose(
-    objective: Objective,
-    encoding: SpaceEncoding,
-    good: np.ndarray,
-    observed: np.ndarray,
-    running: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    n_candidates: int,
-    n_starts: int,
+    objective: Objective, trials: SearchRows, rng: np.random.Generator, *, n_candidates: int, n_starts: int
 ) -> np.ndarray:
     """Row of the unit cube where the acquisition function is largest, as far as was searched.
+
+    Rows of trials are not proposed again, while there are others; nor is what lies very near a running one.
 
     Parameters
     ----------
     objective : Objective
         The acquisition function.
-    encoding : SpaceEncoding
-        What the columns mean.
-    good : ndarray of shape (n_good, n_columns)
-        Observed rows whose neighbourhoods are looked at too, the best first.
-    observed, running : ndarray of shape (n_rows, n_columns)
-        Rows that are not proposed again, while there are others; nor is what lies very near a running one.
+    trials : SearchRows
+        What was run. The neighbourhoods of the best ones are looked at too.
     rng : Generator
         Source of the candidates.
     n_candidates : int
@@ -46,6 +38,7 @@ def propose(
     n_starts : int
         Candidates from which the search climbs.
     """
+    encoding, good = trials.encoding, trials.good
     spread = qmc.Sobol(encoding.n_columns, seed=rng).random(n_candidates)
     candidates = encoding.snap(np.concatenate([spread, _near(good, encoding, rng)]))
     found = objective.value(candidates)
@@ -54,7 +47,55 @@ def propose(
     if not encoding.continuous.all():
         rows, values = _improve(objective, encoding, rows, values)
     ordered = np.concatenate([rows[np.argsort(-values)], candidates[np.argsort(-found)]])
-    return _first_new(ordered, observed, running)
+    new = _first_new(ordered, trials.finished, trials.running)
+    return ordered[0] if new is None else new
+
+
+def propose_on_lines(objective: Objective, trials: SearchRows, rng: np.random.Generator) -> np.ndarray | None:
+    """Row where the acquisition function is largest among those that change one parameter of the best trial.
+
+    Other parameters change only where the change brings them to life or takes them away. It is None if all
+    such rows were run, as may be where every parameter has few values.
+
+    Parameters
+    ----------
+    objective : Objective
+        The acquisition function.
+    trials : SearchRows
+        What was run, and is not proposed again.
+    rng : Generator
+        Source of the shift of the grids of floats.
+    """
+    encoding = trials.encoding
+    candidates, owners = _lines(trials.good[0], encoding, float(rng.random()))
+    found = objective.value(candidates)
+    top = [np.flatnonzero(owners == n)[np.argmax(found[owners == n])] for n in np.unique(owners)]
+    own = encoding.parameter_of_column == owners[top, None]
+    free = own & encoding.continuous & ~encoding.absent(candidates[top])
+    rows, values = maximize_rows(objective.value_and_gradient, candidates[top], free)
+    ordered = np.concatenate([rows[np.argsort(-values)], candidates[np.argsort(-found)]])
+    return _first_new(ordered, trials.finished, trials.running)
+
+
+def _lines(row: np.ndarray, encoding: SpaceEncoding, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that have another value of one parameter, and the number of that parameter."""
+    absent = encoding.absent(row[None])[0]
+    lines, owners = [], []
+    for name, part in encoding.parts.items():
+        place = encoding.places[name]
+        if absent[place.start]:
+            continue
+        if isinstance(part, ChoiceColumns):
+            options = np.eye(part.width)
+        elif encoding.continuous[place.start]:
+            options = (np.arange(_N_LINE) + shift)[:, None] / _N_LINE
+        else:
+            options = part.moves(row[place.start], _N_LINE)[:, None]
+        line = np.repeat(row[None], len(options), axis=0)
+        line[:, place] = options
+        lines.append(line)
+        owners.append(np.full(len(line), encoding.parameter_of_column[place.start]))
+    return encoding.snap(np.concatenate(lines)), np.concatenate(owners)
 
 
 def _near(good: np.ndarray, encoding: SpaceEncoding, rng: np.random.Generator) -> np.ndarray:
@@ -135,11 +176,11 @@ def _move(
     return candidates[chosen], found[chosen]
 
 
-def _first_new(rows: np.ndarray, observed: np.ndarray, running: np.ndarray) -> np.ndarray:
-    """First row that was not run yet, or the first of all if each was."""
+def _first_new(rows: np.ndarray, observed: np.ndarray, running: np.ndarray) -> np.ndarray | None:
+    """First row that was not run yet, or None if each was."""
     known = np.concatenate([observed, running])
     near = np.repeat([_SAME, _TOO_NEAR], [len(observed), len(running)])
     for row in rows:
         if (np.abs(known - row).max(axis=1) > near).all():
             return row
-    return rows[0]
+    return None

@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy import optimize
 from scipy.linalg import lapack
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from sklearn_dl.gaussian_process.covariance import CompiledCovariance, compile_covariance
+from sklearn_dl.gaussian_process.covariance import CompiledCovariance, Covariance, compile_covariance
 from sklearn_dl.gaussian_process.likelihood import MarginalLikelihood, log_likelihood
 from sklearn_dl.gaussian_process.weights import PairWeights
+from sklearn_dl.model_selection.anova import AnovaCovariance
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.warping import WarpedInputs, kumaraswamy, linear, log_offset, undo_log_offset
 
@@ -32,12 +33,16 @@ class Priors:
         Of the process, for targets of unit variance.
     scale : (float, float)
         Length scales, in sides of the cube. Half the logarithm of the number of parameters is added to the
-        mean, since distances grow with its square root. The deviation is that of one from the others.
+        mean, since distances grow with its square root, unless there is a `share`: then distances are those
+        in one parameter. The deviation is that of one from the others.
     shared_scale : float
         Standard deviation of what all length scales have in common. With a large one, and a small one in
         `scale`, parameters matter equally until the trials say otherwise.
     noise : (float, float)
         Variance of the noise, for targets of unit variance.
+    share : (float, float) or None
+        Logit of the share of :class:`AnovaCovariance`, in which parameters act alone too. None is for a
+        covariance that is a function of the distance in all parameters.
     input_warp : (float, float)
         Exponents of the warp of a parameter.
     target_warp : (float, float)
@@ -53,16 +58,19 @@ class Priors:
     scale: tuple[float, float] = (-1.0, 0.6)
     shared_scale: float = 0.8
     noise: tuple[float, float] = (-6.0, 2.0)
+    share: tuple[float, float] | None = None
     input_warp: tuple[float, float] = (0.0, 0.5)
     target_warp: tuple[float, float] = (0.0, 2.0)
 
 
-#: For functions with fine structure, and for ones that are smooth but for noise. The latter are Hvarfner's
-#: with the mode in the length scale, not in its logarithm: hence the variance, 3, less.
+#: For functions with fine structure, for ones that are smooth but for noise, and for ones whose parameters
+#: act alone as well as together. The second are Hvarfner's with the mode in the length scale, not in its
+#: logarithm: hence the variance, 3, less.
 ROUGH = Priors()
 SMOOTH = Priors(
     variance=(0.0, 0.1), scale=(math.sqrt(2) - 3, math.sqrt(3)), shared_scale=0.0, noise=(-5.0, 1.0)
 )
+ANOVA = Priors(share=(-1.0, 1.0))
 
 
 class _Slots:
@@ -71,9 +79,11 @@ class _Slots:
     def __init__(self, n_scales: int, n_warped: int, warp_targets: bool, priors: Priors) -> None:
         self._prior: list[tuple[float, float]] = []
         self.bounds: list[tuple[float, float]] = []
-        location = priors.scale[0] + 0.5 * math.log(n_scales)
+        location = priors.scale[0] + (0.5 * math.log(n_scales) if priors.share is None else 0.0)
         self.variance = self._add(1, priors.variance, (-5, 5))
         self.scale = self._add(n_scales, (location, priors.scale[1]), (-6, 9))
+        if priors.share is not None:
+            self._add(1, priors.share, (-7, 9))
         self.noise = self._add(1, priors.noise, (-18, 2))
         self.a = self._add(n_warped, priors.input_warp, (-2, 2))
         self.b = self._add(n_warped, priors.input_warp, (-2, 2))
@@ -103,9 +113,9 @@ class StandardTargets(NamedTuple):
 class Surrogate:
     """Posterior density of the hyper-parameters theta of a Gaussian process, and the process it describes.
 
-    The covariance is Matern's with a length scale for each parameter, where the columns of a choice share
-    theirs, so that two choices are as far apart as any other two. The constant mean is a normal value of unit
-    variance.
+    The covariance is Matern's with a length scale for each parameter, or a product of Matern's with constants
+    if the priors have a share. The columns of a choice have one length scale, so that two choices are as far
+    apart as any other two. The constant mean is a normal value of unit variance.
 
     Parameters
     ----------
@@ -118,7 +128,7 @@ class Surrogate:
     warp_inputs, warp_targets : bool
         Whether numeric parameters, and targets, are warped, by parameters fitted with the others.
     nu : float
-        Smoothness of the covariance: 2.5, or infinite for the Gaussian one.
+        Smoothness of the covariance: 2.5, or infinite for the Gaussian one. With a share it is 2.5.
     priors : Priors
         Of the hyper-parameters.
     """
@@ -141,14 +151,16 @@ class Surrogate:
         self.warped_columns = encoding.numeric if warp_inputs else encoding.numeric[:0]
         n_scales = len(encoding.parts)
         self.slots = _Slots(n_scales, len(self.warped_columns), warp_targets, priors)
-        # theta holds a length scale for each parameter, the kernel one for each column
-        self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [self.slots.noise.start]])
-        kernel = ConstantKernel() * Matern(np.ones(rows.shape[1]), nu=nu) + WhiteKernel()
-        covariance = compile_covariance(kernel)
-        if not isinstance(covariance, CompiledCovariance):
-            raise TypeError(f"{kernel} has no compiled covariance.")
-        self.covariance = covariance
-        self._likelihood = MarginalLikelihood(self.covariance, rows, targets[:, None], _LEAST_NOISE)
+        self.covariance: CompiledCovariance | AnovaCovariance
+        if priors.share is None:
+            # theta holds a length scale for each parameter, the kernel one for each column
+            self._expand = np.concatenate([[0], 1 + encoding.parameter_of_column, [self.slots.noise.start]])
+            self.covariance = _compiled(rows.shape[1], nu)
+        else:
+            self._expand = np.arange(self.slots.noise.stop)
+            self.covariance = AnovaCovariance(encoding.parameter_of_column)
+        covariance = cast(Covariance, self.covariance)  # ours has the methods that a likelihood needs
+        self._likelihood = MarginalLikelihood(covariance, rows, targets[:, None], _LEAST_NOISE)
 
     def fit(self) -> tuple[np.ndarray, float]:
         """Most probable hyper-parameters found from the mean of their priors, and the objective there."""
@@ -184,7 +196,7 @@ class Surrogate:
         return 0.5 * float(pull @ away) - value, pull - gradient
 
     def kernel_theta(self, theta: np.ndarray) -> np.ndarray:
-        """Logarithms of the hyper-parameters of the kernel, a length scale for each column."""
+        """Hyper-parameters as the covariance takes them."""
         return theta[self._expand]
 
     def warp(self, rows: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, WarpedInputs | None]:
@@ -244,6 +256,24 @@ def fit_surrogate(
     )
     (rough_theta, rough_value), (smooth_theta, smooth_value) = rough.fit(), smooth.fit()
     return (rough, rough_theta) if rough_value <= smooth_value else (smooth, smooth_theta)
+
+
+def fit_anova_surrogate(
+    rows: np.ndarray, targets: np.ndarray, encoding: SpaceEncoding, *, warp_inputs: bool, warp_targets: bool
+) -> tuple[Surrogate, np.ndarray]:
+    """A surrogate in which parameters act alone as well as together, and its hyper-parameters."""
+    surrogate = Surrogate(
+        rows, targets, encoding, warp_inputs=warp_inputs, warp_targets=warp_targets, priors=ANOVA
+    )
+    return surrogate, surrogate.fit()[0]
+
+
+def _compiled(n_columns: int, nu: float) -> CompiledCovariance:
+    kernel = ConstantKernel() * Matern(np.ones(n_columns), nu=nu) + WhiteKernel()
+    covariance = compile_covariance(kernel)
+    if not isinstance(covariance, CompiledCovariance):
+        raise TypeError(f"{kernel} has no compiled covariance.")
+    return covariance
 
 
 def solve_with_mean(L: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

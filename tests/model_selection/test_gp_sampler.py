@@ -14,7 +14,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from sklearn_dl.model_selection import gp_sampler
 from sklearn_dl.model_selection.gp_sampler import GPSampler
+from sklearn_dl.model_selection.turns import Turn
 
 SQUARE = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
 
@@ -172,8 +174,8 @@ def test_pruned_trials_are_no_better_than_the_median():
     study.tell(study.ask(SQUARE), state=TrialState.FAIL)
     study.tell(study.ask(SQUARE), -np.inf)
     values = read_observations(study, study.trials, SQUARE).values
-    # Lower is better: told 1, 2, 3 and -inf, pruned at 2.9 (the median is 2) and at 1.5, failed.
-    assert values.tolist() == [-1.0, -2.0, -3.0, -1.0, -2.0, -1.5, -1.0]
+    # Lower is better: told 1, 2, 3, pruned at 2.9 (the median is 2) and at 1.5, failed, and told -inf.
+    assert values.tolist() == [-1.0, -2.0, -3.0, -2.0, -1.5, -1.0, -1.0]
 
 
 def test_branches_of_a_conditional_space_are_searched_jointly():
@@ -217,7 +219,8 @@ def test_belief_holds_the_values_seen_in_their_units(warp_targets, direction, si
     assert np.mean((low <= values) & (values <= high)) > 0.6
 
 
-def test_belief_is_unsure_far_from_trials_and_its_acquisition_is_largest_at_the_suggestion():
+def test_belief_is_unsure_far_from_trials_and_its_acquisition_is_largest_at_the_suggestion(monkeypatch):
+    monkeypatch.setattr(gp_sampler, "next_turn", lambda *_: Turn.WHOLE)
     study = run(12, function=lambda params: np.sin(8 * params["x"]) + params["y"] ** 2)
     belief = study.sampler.belief(study)
     grid = np.linspace(0, 1, 41)

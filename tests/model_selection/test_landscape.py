@@ -8,6 +8,7 @@ from sklearn.svm import SVC
 
 from sklearn_dl.model_selection import BayesSearchCV, Real, TPESearchCV
 from sklearn_dl.model_selection.landscape import Landscape
+from sklearn_dl.model_selection.thinning import MAX_ROWS
 
 X, Y = make_classification(120, 5, random_state=0)
 SPACE = {
@@ -65,6 +66,16 @@ def test_a_search_ends_when_no_improvement_is_expected():
         assert search.landscape().greatest_improvement() < 0.01
         whole = cls(SVC(), space, n_iter=40, random_state=0).fit(X, Y)
         assert search.best_score_ >= whole.best_score_ - 0.02
+
+
+def test_the_best_of_many_trials_and_those_around_it_are_held():
+    study = study_of(bump, 400)
+    landscape = Landscape(study)
+    assert len(landscape._rows) == MAX_ROWS
+    assert landscape.best_ == max(trial.value for trial in study.trials)
+    points = [{"x": float(x), "kind": kind} for x in np.linspace(-1.8, 1.8, 30) for kind in "ab"]
+    truth = np.array([bump(point) for point in points])
+    assert np.abs(landscape.predict(points)[0] - truth).max() < 0.05
 
 
 def test_too_few_trials_are_told():

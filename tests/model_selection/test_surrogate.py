@@ -12,7 +12,7 @@ from sklearn_dl.gaussian_process import GaussianProcessRegressor
 from sklearn_dl.model_selection.acquisition import ACQUISITIONS, Objective
 from sklearn_dl.model_selection.encoding import SpaceEncoding
 from sklearn_dl.model_selection.posterior import Posterior
-from sklearn_dl.model_selection.surrogate import SMOOTH, Priors, Surrogate, fit_surrogate
+from sklearn_dl.model_selection.surrogate import ANOVA, ROUGH, SMOOTH, Priors, Surrogate, fit_surrogate
 from sklearn_dl.model_selection.warping import kumaraswamy, log_offset
 
 SPACE = {
@@ -42,10 +42,11 @@ def kernel_of(theta):
     return ConstantKernel(np.exp(theta[0])) * Matern(np.exp(theta[1:4]), nu=2.5)
 
 
+@pytest.mark.parametrize("priors", [ROUGH, ANOVA], ids=["rough", "anova"])
 @pytest.mark.parametrize("warp_inputs", [False, True])
 @pytest.mark.parametrize("warp_targets", [False, True])
-def test_gradient_of_the_density_is_that_of_differences(warp_inputs, warp_targets):
-    surrogate = make_surrogate(warp_inputs=warp_inputs, warp_targets=warp_targets)
+def test_gradient_of_the_density_is_that_of_differences(warp_inputs, warp_targets, priors):
+    surrogate = make_surrogate(warp_inputs=warp_inputs, warp_targets=warp_targets, priors=priors)
     theta = some_theta(surrogate)
     _, gradient = surrogate(theta)
     differences = approx_fprime(theta, lambda at: surrogate(at)[0], 1e-6)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils.validation import _num_samples, check_array
 
 from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.domains import read_sample_domain, stack_rows
+from sklearn_dl._base.params import Parametrised, PositiveFloat, param
 from sklearn_dl.domain_adaptation.composed import fit_with_domains, predict_as
 from sklearn_dl.domain_adaptation.density_ratio import classifier_density_ratio
 
@@ -21,23 +21,15 @@ _CLIP = 1e-3
 _FOLDS = 5
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class DomainScorer(ABC):
+class DomainScorer(Parametrised, ABC):
     """Scorer that takes `sample_domain`, and requests it where metadata are routed.
 
     Target rows are those below 0 in `sample_domain`, or `X_target`; where scikit-learn passes a scorer no
     metadata, :meth:`bind` gives it the target rows, and the rows scored are then source rows.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, ...), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
     """
 
-    X_target: Any = None
-    requests_domain: bool = True
+    X_target: Any = param(default=None, doc="Target rows, array-like of shape (n_target, ...); see ``bind``.")
+    requests_domain: bool = param(default=True, doc="Whether to request `sample_domain`.")
 
     def __call__(
         self, estimator: Any, X: Any, y: Any = None, sample_domain: Any = None, **kwargs: Any
@@ -66,6 +58,7 @@ class DomainScorer(ABC):
         ValueError
             If there are no target rows, or no source rows where the score needs them.
         """
+        self._check_params()
         name = type(self).__name__
         domains = read_sample_domain(sample_domain, _num_samples(X), name)
         target = self.X_target
@@ -99,7 +92,7 @@ class DomainScorer(ABC):
         -------
         scorer : DomainScorer
         """
-        return replace(self, X_target=X_target)
+        return self._with(X_target=X_target)
 
     def set_score_request(self, *, sample_domain: bool) -> Self:
         """Copy that requests `sample_domain` where metadata are routed, or does not.
@@ -113,7 +106,7 @@ class DomainScorer(ABC):
         -------
         scorer : DomainScorer
         """
-        return replace(self, requests_domain=sample_domain)
+        return self._with(requests_domain=sample_domain)
 
     def get_metadata_routing(self) -> metadata_routing.MetadataRequest:
         """Metadata that the score requests.
@@ -132,27 +125,17 @@ class DomainScorer(ABC):
     def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
         """Score, larger is better; `labels` are those of the source rows."""
 
+    def _with(self, **changed: Any) -> Self:
+        return type(self)(**{name: getattr(self, name) for name in self._fields} | changed)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ImportanceWeightedScorer(DomainScorer):
     """Score on held-out source rows, each weighted by the target's density over the source's.
 
     Unbiased for the target where P(y | X) is the same in both domains; its variance grows with the weights.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    domain_classifier : classifier, default=None
-        Tells the domains apart; its odds are the weights. None is LogisticRegression().
-    features : callable, default=None
-        Function of estimator and rows whose result stands for the rows where domains are told apart, such as
-        those of a hidden layer. None: the rows.
 
     References
     ----------
@@ -160,8 +143,15 @@ class ImportanceWeightedScorer(DomainScorer):
     J. Mach. Learn. Res. 8, equation 8.
     """
 
-    domain_classifier: BaseEstimator | None = None
-    features: Callable | None = None
+    domain_classifier: BaseEstimator | None = param(
+        default=None,
+        doc="Tells the domains apart; its odds are the weights. None is LogisticRegression().",
+    )
+    features: Callable | None = param(
+        default=None,
+        doc="Function of estimator and rows whose result stands for the rows where domains are told apart, "
+        "such as those of a hidden layer. None: the rows.",
+    )
 
     def _score(self, estimator: Any, source: Any, labels: np.ndarray, target: Any) -> float:
         weight = self._weights(estimator, source, target)
@@ -176,30 +166,23 @@ class ImportanceWeightedScorer(DomainScorer):
         return check_array(described, accept_sparse="csr", dtype=np.float64, input_name="X")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
     r"""Importance-weighted score in the space of learnt features, with its variance reduced.
 
     From the mean of weights times losses it takes a multiple of the weights' mean less 1, which is 0 in
     expectation; the multiple is the one of least variance.
 
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    domain_classifier : classifier, default=None
-        Tells the domains apart; its odds are the weights. None is LogisticRegression().
-    features : callable, default=None
-        Function of estimator and rows that returns learnt features. None: in a pipeline what comes before its
-        last step, else the rows.
-
     References
     ----------
     You, Wang, Long, Jordan (2019), Towards accurate model selection in deep unsupervised domain adaptation,
     Algorithm 1.
     """
+
+    features: Callable | None = param(
+        default=None,
+        doc="Function of estimator and rows that returns learnt features. None: in a pipeline what comes "
+        "before its last step, else the rows.",
+    )
 
     def _score(self, estimator: Any, source: Any, labels: np.ndarray, target: Any) -> float:
         weight = self._weights(estimator, source, target)
@@ -216,19 +199,11 @@ class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
         return super()._describe(estimator, rows, domain)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PredictionEntropyScorer(DomainScorer):
     """Minus the mean entropy of the predicted probabilities of target rows, in nats.
 
     A model that is sure of its classes scores high, also where it is wrong, as if it put all rows in one
     class.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
 
     References
     ----------
@@ -243,21 +218,11 @@ class PredictionEntropyScorer(DomainScorer):
         return float(xlogy(probabilities, probabilities).sum(1).mean())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SoftNeighborhoodDensityScorer(DomainScorer):
     """How densely target rows lie together in the space of predicted probabilities.
 
     The mean entropy of each row's similarities to the others, in nats. It is large where rows form large
     groups of like predictions; one group of all rows scores highest, so look at the classes predicted too.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    temperature : float, default=0.05
-        Divides the similarities; above 0. Smaller looks at nearer rows.
 
     References
     ----------
@@ -265,7 +230,9 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
     domain adaptation via soft neighborhood density, equations 1 to 3.
     """
 
-    temperature: float = 0.05
+    temperature: PositiveFloat = param(
+        default=0.05, doc="Divides the similarities. Smaller looks at nearer rows."
+    )
     _reads_source = False
 
     def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
@@ -277,19 +244,11 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
         return float(-xlogy(nearness, nearness).sum(1).mean())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class CircularValidationScorer(DomainScorer):
     """Score on source rows of a copy that was trained on the target's predicted labels, adapted backwards.
 
     The estimator predicts the target rows; a copy learns from these as its source, with the source rows as
     its target; then it predicts the source rows, whose labels are known. The copy costs another fit.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
 
     References
     ----------

@@ -1,135 +1,25 @@
 """Scores of an adapted estimator that read no target label."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax, xlogy
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, metadata_routing
-from sklearn.utils.validation import _num_samples, check_array
+from sklearn.utils.validation import check_array
 
 from sklearn_dl._base.arrays import Array
-from sklearn_dl._base.domains import read_sample_domain, stack_rows
-from sklearn_dl._base.params import Parametrised, PositiveFloat, param
+from sklearn_dl._base.domains import stack_rows
+from sklearn_dl._base.params import PositiveFloat, PositiveInt, RandomState, param
 from sklearn_dl.domain_adaptation.composed import fit_with_domains, predict_as
 from sklearn_dl.domain_adaptation.density_ratio import classifier_density_ratio
+from sklearn_dl.domain_adaptation.domain_scorer import DomainScorer
 
 _CLIP = 1e-3
 _FOLDS = 5
-
-
-class DomainScorer(Parametrised, ABC):
-    """Scorer that takes `sample_domain`, and requests it where metadata are routed.
-
-    Target rows are those below 0 in `sample_domain`, or `X_target`; where scikit-learn passes a scorer no
-    metadata, :meth:`bind` gives it the target rows, and the rows scored are then source rows.
-    """
-
-    X_target: Any = param(default=None, doc="Target rows, array-like of shape (n_target, ...); see ``bind``.")
-    requests_domain: bool = param(default=True, doc="Whether to request `sample_domain`.")
-
-    def __call__(
-        self, estimator: Any, X: Any, y: Any = None, sample_domain: Any = None, **kwargs: Any
-    ) -> float:
-        """Score a fitted estimator; larger is better.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted.
-        X : array-like of shape (n_samples, ...)
-            Rows, of both domains or of the source alone.
-        y : array-like of shape (n_samples,), default=None
-            Labels; those of target rows are not read.
-        sample_domain : array-like of shape (n_samples,), default=None
-            Domain of each row. None: all are source rows.
-        **kwargs : object
-            Not read.
-
-        Returns
-        -------
-        score : float
-
-        Raises
-        ------
-        ValueError
-            If there are no target rows, or no source rows where the score needs them.
-        """
-        self._check_params()
-        name = type(self).__name__
-        domains = read_sample_domain(sample_domain, _num_samples(X), name)
-        target = self.X_target
-        if target is None:
-            if not domains.target.any():
-                raise ValueError(
-                    f"{name} needs target rows, without their labels; got source rows alone. Pass them once "
-                    "by scoring=score.bind(X_target). Or, with "
-                    "sklearn.set_config(enable_metadata_routing=True), "
-                    "split by DomainKFold(target_in_test=True)."
-                )
-            target = _safe_indexing(X, np.flatnonzero(domains.target))
-        source = _safe_indexing(X, np.flatnonzero(domains.source))
-        labels = None if y is None or not self._reads_source else domains.labels(y, name)
-        if self._reads_source and (labels is None or not len(labels)):
-            raise ValueError(
-                f"{name} needs labelled source rows beside those of the target; got y=None or no source "
-                "rows. Split by DomainKFold."
-            )
-        return float(self._score(estimator, source, labels, target))
-
-    def bind(self, X_target: Any) -> Self:
-        """Copy that holds the target rows, for use where scikit-learn passes a scorer no `sample_domain`.
-
-        Parameters
-        ----------
-        X_target : array-like of shape (n_target, ...)
-            Target rows, without labels.
-
-        Returns
-        -------
-        scorer : DomainScorer
-        """
-        return self._with(X_target=X_target)
-
-    def set_score_request(self, *, sample_domain: bool) -> Self:
-        """Copy that requests `sample_domain` where metadata are routed, or does not.
-
-        Parameters
-        ----------
-        sample_domain : bool
-            Whether to request it.
-
-        Returns
-        -------
-        scorer : DomainScorer
-        """
-        return self._with(requests_domain=sample_domain)
-
-    def get_metadata_routing(self) -> metadata_routing.MetadataRequest:
-        """Metadata that the score requests.
-
-        Returns
-        -------
-        request : MetadataRequest
-        """
-        request = metadata_routing.MetadataRequest(owner=type(self).__name__)
-        request.score.add_request(param="sample_domain", alias=self.requests_domain)
-        return request
-
-    _reads_source = True
-
-    @abstractmethod
-    def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
-        """Score, larger is better; `labels` are those of the source rows."""
-
-    def _with(self, **changed: Any) -> Self:
-        return type(self)(**{name: getattr(self, name) for name in self._fields} | changed)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 class ImportanceWeightedScorer(DomainScorer):
@@ -162,8 +52,7 @@ class ImportanceWeightedScorer(DomainScorer):
         return classifier_density_ratio(of_source, of_target, self.domain_classifier, _FOLDS, _CLIP)
 
     def _describe(self, estimator: Any, rows: Any, domain: int) -> Array:
-        described = rows if self.features is None else self.features(estimator, rows)
-        return check_array(described, accept_sparse="csr", dtype=np.float64, input_name="X")
+        return described_rows(self.features, estimator, rows)
 
 
 class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
@@ -244,6 +133,43 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
         return float(-xlogy(nearness, nearness).sum(1).mean())
 
 
+class ClassAMIScorer(DomainScorer):
+    """How well the classes predicted for target rows agree with clusters of these rows.
+
+    The mutual information of the predicted classes and of as many clusters by k-means, adjusted for chance: 1
+    where they are the same, near 0 where they have nothing to do with one another, as where all rows are put
+    in one class. It needs no probabilities, so it compares methods of any kind. It cannot tell which cluster
+    is which class, and is misled where clusters are not the classes, such as topics where opinions are asked.
+
+    By default the clusters are those of the rows as given, the same for all that are compared; in the paper
+    they are those of learnt features (`features`).
+
+    References
+    ----------
+    Musgrave, Belongie, Lim (2022), Three new validators and a large-scale benchmark ranking for unsupervised
+    domain adaptation, section 3.
+    """
+
+    features: Callable | None = param(
+        default=None, doc="Function of estimator and rows whose result is clustered. None: the rows."
+    )
+    n_init: PositiveInt = param(
+        default=10, doc="Starts of k-means, the best of which counts. Larger is steadier."
+    )
+    random_state: RandomState = param(
+        default=0, doc="Seed of the starts; an int gives the same clusters in each call."
+    )
+    _reads_source = False
+
+    def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
+        if not is_classifier(estimator):
+            raise TypeError(f"{type(self).__name__} needs a classifier; got {type(estimator).__name__}.")
+        rows = described_rows(self.features, estimator, target)
+        kmeans = KMeans(len(estimator.classes_), n_init=self.n_init, random_state=self.random_state)
+        clusters = kmeans.fit_predict(rows)
+        return float(adjusted_mutual_info_score(clusters, np.asarray(predict_as(estimator, target, -1))))
+
+
 class CircularValidationScorer(DomainScorer):
     """Score on source rows of a copy that was trained on the target's predicted labels, adapted backwards.
 
@@ -276,6 +202,12 @@ def row_scores(estimator: Any, X: Any, y: np.ndarray, domain: int = 1) -> np.nda
     return -np.square(predicted - y).reshape(len(y), -1).mean(1)
 
 
+def described_rows(features: Callable | None, estimator: Any, rows: Any) -> Array:
+    """What a function of estimator and rows says of the rows, or the rows themselves, as floats."""
+    described = rows if features is None else features(estimator, rows)
+    return check_array(described, accept_sparse="csr", dtype=np.float64, input_name="X")
+
+
 def target_probabilities(estimator: Any, X: Any, owner: str) -> np.ndarray:
     """Probabilities of the classes of target rows, shape (n_target, n_classes)."""
     if not hasattr(estimator, "predict_proba"):
@@ -290,4 +222,5 @@ importance_weighted_score = ImportanceWeightedScorer()
 deep_embedded_validation_score = DeepEmbeddedValidationScorer()
 prediction_entropy_score = PredictionEntropyScorer()
 soft_neighborhood_density_score = SoftNeighborhoodDensityScorer()
+class_ami_score = ClassAMIScorer()
 circular_validation_score = CircularValidationScorer()

@@ -147,7 +147,7 @@ class ClassAMIScorer(DomainScorer):
     References
     ----------
     Musgrave, Belongie, Lim (2022), Three new validators and a large-scale benchmark ranking for unsupervised
-    domain adaptation, section 3.
+    domain adaptation, their ClassAMI.
     """
 
     features: Callable | None = param(
@@ -165,9 +165,10 @@ class ClassAMIScorer(DomainScorer):
         if not is_classifier(estimator):
             raise TypeError(f"{type(self).__name__} needs a classifier; got {type(estimator).__name__}.")
         rows = described_rows(self.features, estimator, target)
-        kmeans = KMeans(len(estimator.classes_), n_init=self.n_init, random_state=self.random_state)
-        clusters = kmeans.fit_predict(rows)
-        return float(adjusted_mutual_info_score(clusters, np.asarray(predict_as(estimator, target, -1))))
+        n_clusters = min(len(estimator.classes_), rows.shape[0])
+        kmeans = KMeans(n_clusters, n_init=self.n_init, random_state=self.random_state)
+        predicted = np.asarray(predict_as(estimator, target, -1))
+        return float(adjusted_mutual_info_score(kmeans.fit_predict(rows), predicted))
 
 
 class CircularValidationScorer(DomainScorer):

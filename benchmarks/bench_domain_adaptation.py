@@ -330,7 +330,8 @@ def main():
     for title, part in parts.items():
         results[title], results[f"{title}, choice"] = accuracies(*part)
     for title, rows in results.items():
-        print_table(title, [{key: value for key, value in row.items() if key != "pairs"} for row in rows])
+        shown = [key for key in rows[0] if key != "pairs"]
+        print_table(title, [{key: row.get(key, np.nan) for key in shown} for row in rows])
     measured = ("office, full", "office, sampled", "digits", "reviews, binary", "reviews, tf-idf")
     kept = ("coral", *(name for title in measured for name in (title, f"{title}, choice")))
     results = {**read_results("domain_adaptation", kept), **results}

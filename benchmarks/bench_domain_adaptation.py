@@ -314,9 +314,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="one draw, one round, binary reviews alone")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    results = {}
     if "coral" in options.parts:
-        results["coral"] = coral_times(1 if options.quick else 5)
+        keep({"coral": coral_times(1 if options.quick else 5)})
     parts = {}
     if "office" in options.parts:
         parts["office, full"] = office_pairs(), dense_methods(), peer_methods()
@@ -328,7 +327,12 @@ def main():
         for weighting in ("binary",) if options.quick else ("binary", "tf-idf"):
             parts[f"reviews, {weighting}"] = review_pairs(weighting), sparse_methods()
     for title, part in parts.items():
-        results[title], results[f"{title}, choice"] = accuracies(*part)
+        rows, chosen = accuracies(*part)
+        keep({title: rows, f"{title}, choice": chosen})
+
+
+def keep(results):
+    """Print results, and save them beside those of other parts."""
     for title, rows in results.items():
         shown = [key for key in rows[0] if key != "pairs"]
         print_table(title, [{key: row.get(key, np.nan) for key in shown} for row in rows])

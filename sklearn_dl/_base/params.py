@@ -108,6 +108,7 @@ class Parametrised:
     """Typed fields become parameters."""
 
     _fields: ClassVar[dict[str, Field]] = {}
+    _own_fields: ClassVar[dict[str, Field]] = {}
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {}  # fitted attribute: its type, its documentation
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

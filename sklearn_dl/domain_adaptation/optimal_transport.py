@@ -21,9 +21,9 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     r"""Carry each source row to a mean of target rows, by the plan of least squared distance.
 
     The plan :math:`\gamma` has the rows of both domains as its margins and minimises :math:`\langle \gamma, C
-    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances of rows, each
-    less the mean of its domain, over the largest. So neither a shift of a domain nor a common factor changes
-    the plan; a row far from all others does, as it makes every other distance small.
+    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances of rows,
+    each less the mean of its domain, over the largest. So neither a shift of a domain nor a common factor
+    changes the plan; a row far from all others does, as it makes every other distance small.
 
     The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square root of what a
     class sends to a target row, keeps source rows of different classes from going to the same target row. A

@@ -1,8 +1,9 @@
 """Parameters as typed fields: one line gives name, type, range, default, documentation, signature and check.
 
-A subclass of :class:`Estimator` declares ``lr: PositiveFloat = param(default=1e-3, doc="Step size.")``.
-From its fields, own and inherited, come the constructor, the Parameters section of its docstring and the
-check that ``fit`` makes. A new type of value is one more branch in :func:`_describe` and :func:`_fits`.
+A subclass of :class:`Estimator`, or of :class:`Parametrised` for what is no estimator, declares
+``lr: PositiveFloat = param(default=1e-3, doc="Step size.")``. From its fields, own and inherited, come the
+constructor, the Parameters section of its docstring and the check that ``fit`` makes. A new type of value is
+one more branch in :func:`_describe` and :func:`_fits`.
 """
 
 import difflib
@@ -88,7 +89,7 @@ class Field:
 
 
 def param(*, default: Any, doc: str = _INHERITED, kw_only: bool = True) -> Any:
-    """Declare a parameter of an estimator.
+    """Declare a parameter.
 
     Parameters
     ----------
@@ -104,10 +105,11 @@ def param(*, default: Any, doc: str = _INHERITED, kw_only: bool = True) -> Any:
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(param,))
-class Estimator(BaseEstimator):
-    """Base class of every estimator: typed fields become parameters."""
+class Parametrised:
+    """Typed fields become parameters."""
 
     _fields: ClassVar[dict[str, Field]] = {}
+    _own_fields: ClassVar[dict[str, Field]] = {}
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {}  # fitted attribute: its type, its documentation
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -289,3 +291,7 @@ def _suggestion(value: Any, hint: Any) -> str:
     ]
     close = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+class Estimator(Parametrised, BaseEstimator):
+    """Base class of every estimator."""

@@ -10,6 +10,7 @@ from sklearn_dl.domain_adaptation.coral import CORAL
 from sklearn_dl.domain_adaptation.density_ratio import DensityRatioReweighting
 from sklearn_dl.domain_adaptation.domain_kfold import DomainKFold
 from sklearn_dl.domain_adaptation.domain_scaler import DomainStandardScaler
+from sklearn_dl.domain_adaptation.domain_scorer import DomainScorer
 from sklearn_dl.domain_adaptation.geodesic_flow import GeodesicFlowKernel
 from sklearn_dl.domain_adaptation.importance_weighted import ImportanceWeighted
 from sklearn_dl.domain_adaptation.joint_distribution import JointDistributionAdaptation
@@ -21,12 +22,13 @@ from sklearn_dl.domain_adaptation.multi_kernel import MultiKernelMMD, mk_mmd
 from sklearn_dl.domain_adaptation.optimal_transport import OptimalTransportAdapter
 from sklearn_dl.domain_adaptation.scorers import (
     CircularValidationScorer,
+    ClassAMIScorer,
     DeepEmbeddedValidationScorer,
-    DomainScorer,
     ImportanceWeightedScorer,
     PredictionEntropyScorer,
     SoftNeighborhoodDensityScorer,
     circular_validation_score,
+    class_ami_score,
     deep_embedded_validation_score,
     importance_weighted_score,
     prediction_entropy_score,
@@ -52,6 +54,7 @@ _DEEP = {
 __all__ = [
     "CORAL",
     "CircularValidationScorer",
+    "ClassAMIScorer",
     "ClassBalancedSelfTraining",
     "DeepEmbeddedValidationScorer",
     "DensityRatioReweighting",
@@ -74,6 +77,7 @@ __all__ = [
     "SubspaceAlignment",
     "TransferComponentAnalysis",
     "circular_validation_score",
+    "class_ami_score",
     "coral_distance",
     "deep_embedded_validation_score",
     "importance_weighted_score",

@@ -1,4 +1,4 @@
-"""Regularised covariances, and their roots times rows, dense or by few eigenvectors."""
+"""Regularised covariances, and their roots times rows: by few eigenvectors, by all, or by none."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,6 +6,10 @@ from typing import Literal
 import numpy as np
 from scipy.linalg import eigh
 from scipy.linalg.blas import dsyrk
+
+from sklearn_dl.domain_adaptation.tridiagonal import MOST_CONDITION, TridiagonalMatrix, tridiagonal
+
+_SMALL = 200  # features up to which eigenvectors take less time, that of a product with rows counted in
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ def _power(values: np.ndarray | float, exponent: float) -> np.ndarray:
     return np.power(values, exponent, out=np.zeros_like(values), where=values > 0)
 
 
-def regularised_covariance(rows: np.ndarray, reg: float | Literal["auto"]) -> SpectralMatrix:
+def regularised_covariance(
+    rows: np.ndarray, reg: float | Literal["auto"]
+) -> SpectralMatrix | TridiagonalMatrix:
     """Covariance of centred rows, divided by their number, with a regularised diagonal.
 
     Parameters
@@ -60,9 +66,10 @@ def regularised_covariance(rows: np.ndarray, reg: float | Literal["auto"]) -> Sp
 
     Returns
     -------
-    covariance : SpectralMatrix
-        Its columns are n_samples at most: with more features than rows, the n_samples x n_samples Gram matrix
-        is decomposed in place of the covariance.
+    covariance : SpectralMatrix or TridiagonalMatrix
+        With more features than rows, the n_samples x n_samples Gram matrix is decomposed in place of the
+        covariance, into n_samples eigenvectors at most. Else no eigenvectors are needed where the
+        regularised diagonal keeps the eigenvalues within a factor of 10,000.
 
     References
     ----------
@@ -70,9 +77,12 @@ def regularised_covariance(rows: np.ndarray, reg: float | Literal["auto"]) -> Sp
     """
     n_samples, n_features = rows.shape
     wide = n_features > n_samples
-    gram = dsyrk(1.0 / n_samples, rows if wide else rows.T)  # upper triangle
-    shrinkage, diagonal = _ledoit_wolf(rows, gram) if reg == "auto" else (0.0, float(reg))
-    values, columns = eigh(gram, lower=False, overwrite_a=True, check_finite=False, driver="evd")
+    gram = dsyrk(1.0 / n_samples, rows if wide else rows.T, lower=1)
+    norm = _norm(gram)
+    shrinkage, diagonal = _ledoit_wolf(rows, gram, norm) if reg == "auto" else (0.0, float(reg))
+    if not wide and n_features > _SMALL and norm < MOST_CONDITION * diagonal:
+        return tridiagonal(gram, 1 - shrinkage, diagonal)
+    values, columns = eigh(gram, lower=True, overwrite_a=True, check_finite=False, driver="evd")
     least = max(n_samples, n_features) * np.finfo(np.float64).eps * values[-1]
     first = np.searchsorted(values, least, side="right")  # a slice, which copies nothing
     values, columns = values[first:], columns[:, first:]
@@ -81,13 +91,17 @@ def regularised_covariance(rows: np.ndarray, reg: float | Literal["auto"]) -> Sp
     return SpectralMatrix(columns, (1 - shrinkage) * values + diagonal, diagonal)
 
 
-def _ledoit_wolf(rows: np.ndarray, gram: np.ndarray) -> tuple[float, float]:
-    """Shrinkage, and what it adds to the diagonal, from the upper triangle of either Gram matrix."""
+def _norm(gram: np.ndarray) -> float:
+    """Frobenius norm, which no eigenvalue exceeds, from the lower triangle; the upper one is 0."""
+    entries, diagonal = gram.ravel(order="K"), np.diag(gram)  # without a copy in either order
+    return float(np.sqrt(2 * (entries @ entries) - diagonal @ diagonal))
+
+
+def _ledoit_wolf(rows: np.ndarray, gram: np.ndarray, norm: float) -> tuple[float, float]:
+    """Shrinkage, and what it adds to the diagonal, from either Gram matrix and its norm."""
     n_samples, n_features = rows.shape
-    trace = float(np.trace(gram))
-    entries = gram.ravel(order="K")  # without a copy in either order
-    squares = 2 * float(entries @ entries) - float(np.vdot(np.diag(gram), np.diag(gram)))
-    mean_variance = trace / n_features
+    mean_variance = float(np.trace(gram)) / n_features
+    squares = norm**2
     distance = squares - n_features * mean_variance**2  # to the multiple of the identity
     fourth = float(np.sum(np.einsum("ij,ij->i", rows, rows) ** 2)) / n_samples
     noise = (fourth - squares) / n_samples

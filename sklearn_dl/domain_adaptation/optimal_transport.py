@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
+from sklearn.metrics.pairwise import euclidean_distances
 
 from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.domains import Domains
@@ -20,9 +21,9 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     r"""Carry each source row to a mean of target rows, by the plan of least squared distance.
 
     The plan :math:`\gamma` has the rows of both domains as its margins and minimises :math:`\langle \gamma, C
-    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances in a unit
-    of their own: the standard deviation of what is left of them when the means of rows and columns are taken
-    away. Such means change no plan, so neither does a shift of a domain, nor a common factor.
+    \rangle + \varepsilon\, \Omega_e(\gamma) + \eta\, \Omega_c(\gamma)`. C holds squared distances of rows,
+    each less the mean of its domain, over the largest. So neither a shift of a domain nor a common factor
+    changes the plan; a row far from all others does, as it makes every other distance small.
 
     The entropy :math:`\Omega_e` spreads the plan; the class term :math:`\Omega_c`, the square root of what a
     class sends to a target row, keeps source rows of different classes from going to the same target row. A
@@ -51,9 +52,9 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     """
 
     reg: NonNegativeFloat = param(
-        default=1.0,
-        doc="Weight of the entropy, where costs have standard deviation 1. Larger carries each source row to "
-        "a mean of more target rows; 0 solves the linear programme, without the class term.",
+        default=0.1,
+        doc="Weight of the entropy, where the largest cost is 1. Larger carries each source row to a mean of "
+        "more target rows; 0 solves the linear programme, without the class term.",
     )
     class_reg: NonNegativeFloat = param(
         default=0.1,
@@ -118,9 +119,9 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
 
 
 def _costs(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Squared distances but for terms of one row alone, with standard deviation 1; 0 where all are alike."""
-    cost = -2 * (source - source.mean(0)) @ (target - target.mean(0)).T
-    cost /= cost.std() or 1.0
+    """Squared distances of centred rows, of which the largest is 1, but for terms of one row alone."""
+    cost = euclidean_distances(source - source.mean(0), target - target.mean(0), squared=True)
+    cost /= cost.max() or 1.0
     # The least of each row and column is 0, so that exponentials of costs vanish as late as they can.
     cost -= cost.min(1, keepdims=True)
     cost -= cost.min(0)

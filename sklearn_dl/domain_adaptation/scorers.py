@@ -1,158 +1,31 @@
 """Scores of an adapted estimator that read no target label."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax, xlogy
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_mutual_info_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, metadata_routing
-from sklearn.utils.validation import _num_samples, check_array
+from sklearn.utils.validation import check_array
 
 from sklearn_dl._base.arrays import Array
-from sklearn_dl._base.domains import read_sample_domain, stack_rows
+from sklearn_dl._base.domains import stack_rows
+from sklearn_dl._base.params import PositiveFloat, PositiveInt, RandomState, param
 from sklearn_dl.domain_adaptation.composed import fit_with_domains, predict_as
 from sklearn_dl.domain_adaptation.density_ratio import classifier_density_ratio
+from sklearn_dl.domain_adaptation.domain_scorer import DomainScorer
 
 _CLIP = 1e-3
 _FOLDS = 5
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class DomainScorer(ABC):
-    """Scorer that takes `sample_domain`, and requests it where metadata are routed.
-
-    Target rows are those below 0 in `sample_domain`, or `X_target`; where scikit-learn passes a scorer no
-    metadata, :meth:`bind` gives it the target rows, and the rows scored are then source rows.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, ...), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    """
-
-    X_target: Any = None
-    requests_domain: bool = True
-
-    def __call__(
-        self, estimator: Any, X: Any, y: Any = None, sample_domain: Any = None, **kwargs: Any
-    ) -> float:
-        """Score a fitted estimator; larger is better.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted.
-        X : array-like of shape (n_samples, ...)
-            Rows, of both domains or of the source alone.
-        y : array-like of shape (n_samples,), default=None
-            Labels; those of target rows are not read.
-        sample_domain : array-like of shape (n_samples,), default=None
-            Domain of each row. None: all are source rows.
-        **kwargs : object
-            Not read.
-
-        Returns
-        -------
-        score : float
-
-        Raises
-        ------
-        ValueError
-            If there are no target rows, or no source rows where the score needs them.
-        """
-        name = type(self).__name__
-        domains = read_sample_domain(sample_domain, _num_samples(X), name)
-        target = self.X_target
-        if target is None:
-            if not domains.target.any():
-                raise ValueError(
-                    f"{name} needs target rows, without their labels; got source rows alone. Pass them once "
-                    "by scoring=score.bind(X_target). Or, with "
-                    "sklearn.set_config(enable_metadata_routing=True), "
-                    "split by DomainKFold(target_in_test=True)."
-                )
-            target = _safe_indexing(X, np.flatnonzero(domains.target))
-        source = _safe_indexing(X, np.flatnonzero(domains.source))
-        labels = None if y is None or not self._reads_source else domains.labels(y, name)
-        if self._reads_source and (labels is None or not len(labels)):
-            raise ValueError(
-                f"{name} needs labelled source rows beside those of the target; got y=None or no source "
-                "rows. Split by DomainKFold."
-            )
-        return float(self._score(estimator, source, labels, target))
-
-    def bind(self, X_target: Any) -> Self:
-        """Copy that holds the target rows, for use where scikit-learn passes a scorer no `sample_domain`.
-
-        Parameters
-        ----------
-        X_target : array-like of shape (n_target, ...)
-            Target rows, without labels.
-
-        Returns
-        -------
-        scorer : DomainScorer
-        """
-        return replace(self, X_target=X_target)
-
-    def set_score_request(self, *, sample_domain: bool) -> Self:
-        """Copy that requests `sample_domain` where metadata are routed, or does not.
-
-        Parameters
-        ----------
-        sample_domain : bool
-            Whether to request it.
-
-        Returns
-        -------
-        scorer : DomainScorer
-        """
-        return replace(self, requests_domain=sample_domain)
-
-    def get_metadata_routing(self) -> metadata_routing.MetadataRequest:
-        """Metadata that the score requests.
-
-        Returns
-        -------
-        request : MetadataRequest
-        """
-        request = metadata_routing.MetadataRequest(owner=type(self).__name__)
-        request.score.add_request(param="sample_domain", alias=self.requests_domain)
-        return request
-
-    _reads_source = True
-
-    @abstractmethod
-    def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
-        """Score, larger is better; `labels` are those of the source rows."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ImportanceWeightedScorer(DomainScorer):
     """Score on held-out source rows, each weighted by the target's density over the source's.
 
     Unbiased for the target where P(y | X) is the same in both domains; its variance grows with the weights.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    domain_classifier : classifier, default=None
-        Tells the domains apart; its odds are the weights. None is LogisticRegression().
-    features : callable, default=None
-        Function of estimator and rows whose result stands for the rows where domains are told apart, such as
-        those of a hidden layer. None: the rows.
 
     References
     ----------
@@ -160,8 +33,15 @@ class ImportanceWeightedScorer(DomainScorer):
     J. Mach. Learn. Res. 8, equation 8.
     """
 
-    domain_classifier: BaseEstimator | None = None
-    features: Callable | None = None
+    domain_classifier: BaseEstimator | None = param(
+        default=None,
+        doc="Tells the domains apart; its odds are the weights. None is LogisticRegression().",
+    )
+    features: Callable | None = param(
+        default=None,
+        doc="Function of estimator and rows whose result stands for the rows where domains are told apart, "
+        "such as those of a hidden layer. None: the rows.",
+    )
 
     def _score(self, estimator: Any, source: Any, labels: np.ndarray, target: Any) -> float:
         weight = self._weights(estimator, source, target)
@@ -172,34 +52,26 @@ class ImportanceWeightedScorer(DomainScorer):
         return classifier_density_ratio(of_source, of_target, self.domain_classifier, _FOLDS, _CLIP)
 
     def _describe(self, estimator: Any, rows: Any, domain: int) -> Array:
-        described = rows if self.features is None else self.features(estimator, rows)
-        return check_array(described, accept_sparse="csr", dtype=np.float64, input_name="X")
+        return described_rows(self.features, estimator, rows)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
     r"""Importance-weighted score in the space of learnt features, with its variance reduced.
 
     From the mean of weights times losses it takes a multiple of the weights' mean less 1, which is 0 in
     expectation; the multiple is the one of least variance.
 
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    domain_classifier : classifier, default=None
-        Tells the domains apart; its odds are the weights. None is LogisticRegression().
-    features : callable, default=None
-        Function of estimator and rows that returns learnt features. None: in a pipeline what comes before its
-        last step, else the rows.
-
     References
     ----------
     You, Wang, Long, Jordan (2019), Towards accurate model selection in deep unsupervised domain adaptation,
     Algorithm 1.
     """
+
+    features: Callable | None = param(
+        default=None,
+        doc="Function of estimator and rows that returns learnt features. None: in a pipeline what comes "
+        "before its last step, else the rows.",
+    )
 
     def _score(self, estimator: Any, source: Any, labels: np.ndarray, target: Any) -> float:
         weight = self._weights(estimator, source, target)
@@ -216,19 +88,11 @@ class DeepEmbeddedValidationScorer(ImportanceWeightedScorer):
         return super()._describe(estimator, rows, domain)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PredictionEntropyScorer(DomainScorer):
     """Minus the mean entropy of the predicted probabilities of target rows, in nats.
 
     A model that is sure of its classes scores high, also where it is wrong, as if it put all rows in one
     class.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
 
     References
     ----------
@@ -243,21 +107,11 @@ class PredictionEntropyScorer(DomainScorer):
         return float(xlogy(probabilities, probabilities).sum(1).mean())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SoftNeighborhoodDensityScorer(DomainScorer):
     """How densely target rows lie together in the space of predicted probabilities.
 
     The mean entropy of each row's similarities to the others, in nats. It is large where rows form large
     groups of like predictions; one group of all rows scores highest, so look at the classes predicted too.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
-    temperature : float, default=0.05
-        Divides the similarities; above 0. Smaller looks at nearer rows.
 
     References
     ----------
@@ -265,7 +119,9 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
     domain adaptation via soft neighborhood density, equations 1 to 3.
     """
 
-    temperature: float = 0.05
+    temperature: PositiveFloat = param(
+        default=0.05, doc="Divides the similarities. Smaller looks at nearer rows."
+    )
     _reads_source = False
 
     def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
@@ -277,19 +133,49 @@ class SoftNeighborhoodDensityScorer(DomainScorer):
         return float(-xlogy(nearness, nearness).sum(1).mean())
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ClassAMIScorer(DomainScorer):
+    """How well the classes predicted for target rows agree with clusters of these rows.
+
+    The mutual information of the predicted classes and of as many clusters by k-means, adjusted for chance: 1
+    where they are the same, near 0 where they have nothing to do with one another, as where all rows are put
+    in one class. It needs no probabilities, so it compares methods of any kind. It cannot tell which cluster
+    is which class, and is misled where clusters are not the classes, such as topics where opinions are asked.
+
+    By default the clusters are those of the rows as given, the same for all that are compared; in the paper
+    they are those of learnt features (`features`).
+
+    References
+    ----------
+    Musgrave, Belongie, Lim (2022), Three new validators and a large-scale benchmark ranking for unsupervised
+    domain adaptation, their ClassAMI.
+    """
+
+    features: Callable | None = param(
+        default=None, doc="Function of estimator and rows whose result is clustered. None: the rows."
+    )
+    n_init: PositiveInt = param(
+        default=10, doc="Starts of k-means, the best of which counts. Larger is steadier."
+    )
+    random_state: RandomState = param(
+        default=0, doc="Seed of the starts; an int gives the same clusters in each call."
+    )
+    _reads_source = False
+
+    def _score(self, estimator: Any, source: Any, labels: Any, target: Any) -> float:
+        if not is_classifier(estimator):
+            raise TypeError(f"{type(self).__name__} needs a classifier; got {type(estimator).__name__}.")
+        rows = described_rows(self.features, estimator, target)
+        n_clusters = min(len(estimator.classes_), rows.shape[0])
+        kmeans = KMeans(n_clusters, n_init=self.n_init, random_state=self.random_state)
+        predicted = np.asarray(predict_as(estimator, target, -1))
+        return float(adjusted_mutual_info_score(kmeans.fit_predict(rows), predicted))
+
+
 class CircularValidationScorer(DomainScorer):
     """Score on source rows of a copy that was trained on the target's predicted labels, adapted backwards.
 
     The estimator predicts the target rows; a copy learns from these as its source, with the source rows as
     its target; then it predicts the source rows, whose labels are known. The copy costs another fit.
-
-    Parameters
-    ----------
-    X_target : array-like of shape (n_target, n_features), default=None
-        Target rows; see ``bind``.
-    requests_domain : bool, default=True
-        Whether to request `sample_domain`.
 
     References
     ----------
@@ -317,6 +203,12 @@ def row_scores(estimator: Any, X: Any, y: np.ndarray, domain: int = 1) -> np.nda
     return -np.square(predicted - y).reshape(len(y), -1).mean(1)
 
 
+def described_rows(features: Callable | None, estimator: Any, rows: Any) -> Array:
+    """What a function of estimator and rows says of the rows, or the rows themselves, as floats."""
+    described = rows if features is None else features(estimator, rows)
+    return check_array(described, accept_sparse="csr", dtype=np.float64, input_name="X")
+
+
 def target_probabilities(estimator: Any, X: Any, owner: str) -> np.ndarray:
     """Probabilities of the classes of target rows, shape (n_target, n_classes)."""
     if not hasattr(estimator, "predict_proba"):
@@ -331,4 +223,5 @@ importance_weighted_score = ImportanceWeightedScorer()
 deep_embedded_validation_score = DeepEmbeddedValidationScorer()
 prediction_entropy_score = PredictionEntropyScorer()
 soft_neighborhood_density_score = SoftNeighborhoodDensityScorer()
+class_ami_score = ClassAMIScorer()
 circular_validation_score = CircularValidationScorer()

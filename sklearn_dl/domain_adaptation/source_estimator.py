@@ -27,6 +27,28 @@ def _has(method: str) -> Any:
     return available_if(check)
 
 
+def _passed_on(name: str, summary: str, answer: str, meaning: str) -> Any:
+    """Method of rows that the fitted estimator answers, and that is there where the estimator has it."""
+
+    def method(self: "SourceEstimator", X: Any) -> Array:
+        return getattr(self._fitted(), name)(host_rows(X))
+
+    method.__name__, method.__qualname__ = name, f"SourceEstimator.{name}"
+    method.__doc__ = f"""{summary}
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        {answer}
+            {meaning}
+        """
+    return _has(name)(method)
+
+
 class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, ABC):
     """Trains an estimator on source rows; a subclass says how they are weighted."""
 
@@ -101,69 +123,30 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
         self._train(rows_of(X, domains.source), y, weight, target)
         return self
 
-    @_has("predict")
-    def predict(self, X: Any) -> Array:
-        """Predict for target rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            What the estimator predicts.
-        """
-        return self._fitted().predict(host_rows(X))
-
-    @_has("predict_proba")
-    def predict_proba(self, X: Any) -> Array:
-        """Probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        """
-        return self._fitted().predict_proba(host_rows(X))
-
-    @_has("predict_log_proba")
-    def predict_log_proba(self, X: Any) -> Array:
-        """Logarithm of the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        """
-        return self._fitted().predict_log_proba(host_rows(X))
-
-    @_has("decision_function")
-    def decision_function(self, X: Any) -> Array:
-        """Scores of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            As the estimator gives them.
-        """
-        return self._fitted().decision_function(host_rows(X))
+    predict = _passed_on(
+        "predict",
+        "Predict for target rows.",
+        "y : ndarray of shape (n_samples,) or (n_samples, n_outputs)",
+        "What the estimator predicts.",
+    )
+    predict_proba = _passed_on(
+        "predict_proba",
+        "Probability of each class.",
+        "probabilities : ndarray of shape (n_samples, n_classes)",
+        "Columns in the order of ``classes_``.",
+    )
+    predict_log_proba = _passed_on(
+        "predict_log_proba",
+        "Logarithm of the probability of each class.",
+        "log_probabilities : ndarray of shape (n_samples, n_classes)",
+        "Columns in the order of ``classes_``.",
+    )
+    decision_function = _passed_on(
+        "decision_function",
+        "Scores of the classes.",
+        "scores : ndarray of shape (n_samples,) or (n_samples, n_classes)",
+        "As the estimator gives them.",
+    )
 
     @_has("score")
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -9,7 +9,12 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dl.domain_adaptation import CORAL, DomainStandardScaler, GeodesicFlowKernel, SubspaceAlignment
-from sklearn_dl.domain_adaptation.covariance import regularised_covariance
+from sklearn_dl.domain_adaptation.covariance import SpectralMatrix, regularised_covariance
+from sklearn_dl.domain_adaptation.tridiagonal import (
+    MOST_CONDITION,
+    TridiagonalMatrix,
+    inverse_root_terms,
+)
 from tests.domain_adaptation.domains import two_domains
 
 X, y, domain = two_domains()
@@ -48,6 +53,39 @@ def test_the_route_for_many_features_gives_the_map_of_the_route_for_few(reg):
     np.testing.assert_allclose(
         wide.power(-0.5).after(probe), probe @ np.linalg.inv(sqrtm(dense).real), rtol=1e-8, atol=1e-10
     )
+
+
+@pytest.mark.parametrize("reg", [0.02, 1.0, "auto"])
+def test_the_route_without_eigenvectors_gives_the_roots_of_the_dense_matrix(reg):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 220)) @ np.diag(np.geomspace(0.05, 3, 220))
+    rows -= rows.mean(0)
+    found = regularised_covariance(rows, reg)
+    assert isinstance(found, TridiagonalMatrix)
+    dense = ledoit_wolf(rows, assume_centered=True)[0] if reg == "auto" else covariance(rows)
+    dense = dense if reg == "auto" else dense + reg * np.eye(220)
+    np.testing.assert_allclose(found.toarray(), dense, atol=1e-12)
+    root = sqrtm(dense).real
+    probe = rng.normal(size=(70, 220))
+    np.testing.assert_allclose(found.power(0.5).after(probe), probe @ root, atol=1e-11)
+    np.testing.assert_allclose(found.power(-0.5).after(probe), probe @ np.linalg.inv(root), atol=1e-10)
+
+
+def test_eigenvalues_far_apart_take_the_route_of_eigenvectors():
+    rows = np.random.default_rng(0).normal(size=(300, 220)) * np.geomspace(1e-2, 1e2, 220)
+    rows -= rows.mean(0)
+    found = regularised_covariance(rows, 1e-9)
+    assert isinstance(found, SpectralMatrix)
+    whitened = found.power(-0.5).after(rows)
+    np.testing.assert_allclose(covariance(whitened), np.eye(220), atol=1e-4)
+
+
+@pytest.mark.parametrize("condition", [1.0, 2.0, 40.0, MOST_CONDITION])
+def test_the_sum_of_shifted_inverses_is_the_inverse_root(condition):
+    shifts, weights = inverse_root_terms(0.3, 0.3 * condition)
+    x = np.geomspace(0.3, 0.3 * condition, 500)
+    np.testing.assert_allclose((weights / (x[:, None] + shifts)).sum(1), 1 / np.sqrt(x), rtol=1e-12)
+    assert shifts.min() > 0
 
 
 def test_ledoit_wolf_s_coefficient_is_scikit_learn_s_where_rows_are_many():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import config_context
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -10,12 +11,15 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_dl.domain_adaptation import (
     CORAL,
+    ClassAMIScorer,
     DeepEmbeddedValidationScorer,
     DomainKFold,
     ImportanceWeightedScorer,
     KernelMeanMatching,
+    SoftNeighborhoodDensityScorer,
     SourceOnly,
     circular_validation_score,
+    class_ami_score,
     deep_embedded_validation_score,
     importance_weighted_score,
     prediction_entropy_score,
@@ -32,6 +36,7 @@ SCORES = {
     "entropy": prediction_entropy_score,
     "density": soft_neighborhood_density_score,
     "circular": circular_validation_score,
+    "ami": class_ami_score,
 }
 model = SourceOnly().fit(X, y, domain)
 
@@ -86,6 +91,56 @@ def test_importance_weighting_estimates_the_target_accuracy_better_than_the_sour
         weighted = importance_weighted_score(stump, rows, labels, sample_domain=where)
         errors.append([weighted - truth, stump.score(rows[where > 0], labels[where > 0]) - truth])
     assert np.abs(errors).mean(0)[0] < 0.6 * np.abs(errors).mean(0)[1]
+
+
+def mutual_information(first, second):
+    """In nats, by the sum over the cells of the table of both labels."""
+    cells = [
+        (np.mean((first == a) & (second == b)), np.mean(first == a), np.mean(second == b))
+        for a in np.unique(first)
+        for b in np.unique(second)
+    ]
+    return sum(p * np.log(p / (q * r)) for p, q, r in cells if p > 0)
+
+
+def test_class_ami_is_mutual_information_with_the_clusters_beyond_that_of_chance():
+    rng = np.random.default_rng(0)
+    clusters = KMeans(2, n_init=10, random_state=0).fit_predict(X[target])
+    noisy = np.where(rng.random(len(clusters)) < 0.3, 1 - clusters, clusters)
+    fitted = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X[target], noisy)
+    predicted = fitted.predict(X[target])
+    chance = np.mean([mutual_information(clusters, rng.permutation(predicted)) for _ in range(4000)])
+    entropies = [mutual_information(labels, labels) for labels in (clusters, predicted)]
+    by_hand = (mutual_information(clusters, predicted) - chance) / (np.mean(entropies) - chance)
+    score = class_ami_score(fitted, X, sample_domain=domain)
+    np.testing.assert_allclose(score, by_hand, atol=2e-3)
+    assert 0.05 < score < 0.95
+
+
+def test_class_ami_rewards_clusters_and_not_one_class_for_all():
+    rng = np.random.default_rng(0)
+    apart = np.r_[rng.normal(size=(50, 2)), rng.normal(size=(50, 2)) + 9]
+    halves = np.repeat(["a", "b"], 50)
+
+    def score(labels, rows):
+        fitted = LogisticRegression().fit(rows, labels)
+        return ClassAMIScorer(X_target=apart)(fitted, apart, halves)
+
+    assert score(halves, apart) == 1
+    assert score(halves[::-1], apart) == 1  # which cluster is which class it cannot tell
+    assert abs(score(halves, apart + 99)) < 1e-9  # all in one class
+    by_other = ClassAMIScorer(X_target=apart, features=lambda estimator, rows: rng.normal(size=(100, 1)))
+    assert by_other(LogisticRegression().fit(apart, halves), apart, halves) < 0.2
+    with pytest.raises(TypeError, match="ClassAMIScorer needs a classifier; got LinearRegression"):
+        class_ami_score(LinearRegression().fit(X, y), X, sample_domain=domain)
+
+
+def test_settings_of_a_score_are_checked_and_kept():
+    with pytest.raises(ValueError, match=r"temperature must be a float above 0; got 0\."):
+        SoftNeighborhoodDensityScorer(temperature=0)(model, X, sample_domain=domain)
+    copy = ClassAMIScorer(n_init=3).bind(X[target]).set_score_request(sample_domain=False)
+    assert (copy.n_init, copy.requests_domain) == (3, False)
+    assert copy.X_target is not None
 
 
 def test_the_circle_closes_where_domains_are_alike_and_not_where_labels_are_lost():

@@ -360,6 +360,22 @@ def test_ask_and_tell():
         search.ask()
 
 
+def test_only_what_was_asked_for_is_told_and_once():
+    search = TPESearchCV(SVC(), SPACE, n_iter=3, random_state=0)
+    candidate = TPESearchCV(SVC(), SPACE, random_state=0).ask()
+    for _ in range(2):  # before the first ask, and after
+        with pytest.raises(ValueError, match="must be one that this search was asked for"):
+            search.tell(candidate, 0.5)
+        own = search.ask()
+    with pytest.raises(TypeError, match="must be what ask returned"):
+        search.tell(own.params, 0.5)
+    with pytest.raises(ValueError, match="they are empty"):
+        search.tell(own, [])
+    assert search.tell(own, [0.4, 0.6]).best_score_ == 0.5
+    with pytest.raises(ValueError, match="not told of yet"):
+        search.tell(own, 0.5)
+
+
 def test_fit_goes_on_from_what_was_told(tmp_path):
     search = TPESearchCV(SVC(), SPACE, n_iter=5, cv=3, random_state=0, storage=tmp_path / "s.journal")
     candidate = search.ask()

@@ -21,6 +21,7 @@ pin_threads()
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from scipy import stats  # noqa: E402
+from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits  # noqa: E402
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
@@ -139,7 +140,7 @@ def conditional_logistic():
         {"C": strength, "l1_ratio": [0.0], "solver": ["lbfgs"]},
         {"C": strength, "l1_ratio": Real(0.0, 1.0), "solver": ["saga"]},
     ]
-    return TimedLogistic(max_iter=60), space, (StandardScaler().fit_transform(X), y)
+    return TimedLogistic(max_iter=60, random_state=0), space, (StandardScaler().fit_transform(X), y)
 
 
 def choice_of_pipelines():
@@ -194,7 +195,7 @@ def skopt_dimension(value):
 def optuna_space(task, space):
     """One flat space: it takes neither a list of spaces nor estimators as choices."""
     if task == "logistic, conditional":
-        space = space[1] | {"solver": "saga"}
+        space = space[1]
     elif task == "choice of pipelines":
         space = {name: value for name, value in space[0].items() if name not in ("scale", "clf")}
     return {name: value.distribution for name, value in space.items() if isinstance(value, Real | Integer)}
@@ -213,11 +214,16 @@ def methods(task, estimator, space, seed, n_iter):
         ),
     }
     if OptunaSearchCV is not None:
-        if task == "logistic, conditional":
-            estimator = TimedLogistic(max_iter=60, solver="saga")
+        saga = {"solver": "saga"} if task == "logistic, conditional" else {}
         flat = optuna_space(task, space)
         found["optuna-integration, OptunaSearchCV"] = lambda: OptunaSearchCV(
-            estimator, flat, n_trials=n_iter, cv=5, refit=False, random_state=seed, error_score=np.nan
+            clone(estimator).set_params(**saga),
+            flat,
+            n_trials=n_iter,
+            cv=5,
+            refit=False,
+            random_state=seed,
+            error_score=np.nan,
         )
     if skopt is not None:
         peer = translated(space, skopt_dimension)

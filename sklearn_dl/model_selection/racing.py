@@ -26,8 +26,9 @@ class Race:
     moderated t-tests: with the better half, because bad candidates differ by far more.
 
     A metric that counts, such as accuracy, makes ties: scores equal to those of the best on each fold. No
-    variance says what becomes of them, but earlier ones do, by the rule of succession. A candidate that ties
-    on the first folds loses when the chance that it ends above the best is that of one standard error.
+    variance says what becomes of them, but earlier ones do: of `n` ties of which `k` ended above the best,
+    the chance is (k + 1/2) / (n + 1), Jeffreys' estimate. A candidate that ties on the first folds loses when
+    that is below the chance of one standard error.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class Race:
     References
     ----------
     Moore, Lee (1994), Efficient algorithms for minimizing cross validation error, section 4.
+    Jeffreys (1961), Theory of probability, section 3.10.
     Smyth (2004), Linear models and empirical Bayes methods for assessing differential expression, section 3.
     Cochran (1977), Sampling techniques, chapter 2.
     """
@@ -83,4 +85,4 @@ def _chance_of_tie(scores: np.ndarray, means: np.ndarray) -> float:
             n_ties += 1
             n_gains += rises
         best = row if rises else best
-    return (n_gains + 1) / (n_ties + 2)
+    return (n_gains + 0.5) / (n_ties + 1)

@@ -49,13 +49,13 @@ def test_bad_candidates_say_nothing_about_the_variance_of_good_ones():
     assert Race([bad[0], others[0], BEST, bad[1], others[1]]).variance == Race([BEST, *others]).variance
 
 
-def test_ties_are_lost_once_five_of_them_have_brought_nothing():
-    """By the rule of succession: 1 / 6 and 1 / 7; the chance of one standard error is 0.159."""
-    assert Race([BEST] * 5)(BEST) == (0, "")
-    assert Race([BEST] * 6)(BEST) == (2, "racing")
-    assert Race([BEST] * 6)(BEST - [0, -0.01, 0, 0, 0]) == (0, "")  # no tie
+def test_ties_are_lost_once_three_of_them_have_brought_nothing():
+    """Jeffreys' estimates are 1 / 6 and 1 / 8; the chance of one standard error is 0.159."""
+    assert Race([BEST] * 3)(BEST) == (0, "")
+    assert Race([BEST] * 4)(BEST) == (2, "racing")
+    assert Race([BEST] * 4)(BEST - [0, -0.01, 0, 0, 0]) == (0, "")  # no tie
     better = BEST - [0, 0, -0.01, 0, 0]
-    assert Race([*[BEST] * 5, better])(better) == (0, "")  # a tie that ended above: 2 / 7
+    assert Race([*[BEST] * 5, better])(better) == (0, "")  # of five ties one ended above: 1 / 4
     other = BEST - [0.1, -0.1, 0, 0, 0.1]
     assert Race([BEST, *[other] * 5])(BEST) == (0, "")  # others that did not tie on the first folds
 
@@ -119,7 +119,7 @@ def has_lost(scores, whole):
     if (scores == best[:n]).all():
         leads = [max(whole[:i], key=np.mean) for i in range(1, len(whole))]
         ties = [(o, lead) for o, lead in zip(whole[1:], leads, strict=True) if (o[:2] == lead[:2]).all()]
-        return (sum(o.mean() > lead.mean() for o, lead in ties) + 1) / (len(ties) + 2) < 0.15866
+        return (sum(o.mean() > lead.mean() for o, lead in ties) + 0.5) / (len(ties) + 1) < 0.15866
     differences = scores - best[:n]
     variance = differences.var(ddof=1)
     rivals = sorted(whole, key=np.mean, reverse=True)[1:]

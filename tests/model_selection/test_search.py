@@ -86,16 +86,6 @@ def test_the_same_random_state_gives_the_same_search_for_any_number_of_jobs():
     assert other.cv_results_["params"] != one.cv_results_["params"]
 
 
-def test_threads_of_joblib_give_the_same_search():
-    import joblib
-
-    one = TPESearchCV(SVC(), SPACE, n_iter=6, random_state=3).fit(X, Y)
-    with joblib.parallel_backend("threading", n_jobs=2):
-        threads = TPESearchCV(SVC(), SPACE, n_iter=6, random_state=3).fit(X, Y)
-    assert threads.cv_results_["params"] == one.cv_results_["params"]
-    np.testing.assert_array_equal(threads.cv_results_["mean_test_score"], one.cv_results_["mean_test_score"])
-
-
 def test_global_random_state_and_parameters_are_left_alone():
     sampler = optuna.samplers.TPESampler(seed=0)
     state = pickle.dumps(sampler)

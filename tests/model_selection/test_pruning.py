@@ -95,6 +95,7 @@ def test_stopped_candidates_lack_splits_say_so_and_rank_behind(raced):
             assert results[f"std_{name}_score"][row] == pytest.approx(scores[:n_done].std())
     assert results["rank_test_score"][stopped].min() > results["rank_test_score"][~stopped].max()
     assert not stopped[raced.best_index_]
+    assert raced.study_.best_trial.number == raced.best_index_  # a tie that stopped comes after it
 
 
 def test_a_race_stops_whom_the_rule_stops_on_the_folds_of_a_full_search(raced):

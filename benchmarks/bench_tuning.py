@@ -1,13 +1,12 @@
 """Real tuning beside the peers: best cross-validation score, CPU outside of fits, fold fits saved by racing.
 
-    python benchmarks/bench_tuning.py [task ...] [--methods NAME ...] [--seeds N] [--n-iter N]
+    python benchmarks/bench_tuning.py [task ...] [--methods NAME ...] [--seeds N] [--n-iter N] [--quick]
 
-`best` is the mean over the seeds of the best mean score of 40 candidates on 5 folds, `other_ms` the CPU
-milliseconds a candidate beside its fits: suggesting, cloning, splitting, predicting and scoring, and
-`predict_ms` how many of these the estimators spent in `predict`, which no search can save but by evaluating
-fewer folds: on digits an SVC spends most of them there. `fits` is the share of the 200 fold fits that were
-made. A peer that cannot take the space of a task gets the nearest
-that it can.
+`best` is the mean over the seeds of the best mean score of 40 candidates on 5 folds. `other_ms` are the CPU
+milliseconds a candidate beside its fits: suggesting, cloning, splitting, predicting and scoring. `predict_ms`
+of these the estimators spent in `predict`, which no search can save but by evaluating fewer folds, and
+`search_ms` is what remains. `fits` is the share of the 200 fold fits that were made. A peer that cannot take
+the space of a task gets the nearest that it can.
 """
 
 import argparse
@@ -15,13 +14,14 @@ import time
 import warnings
 from statistics import mean, median
 
-from side_by_side import pin_threads, print_table, write_results
+from side_by_side import pin_threads, print_table, read_results, write_results
 
 pin_threads()
 
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from scipy import stats  # noqa: E402
+from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits  # noqa: E402
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
@@ -31,6 +31,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler  # noqa: E402
 from sklearn.svm import SVC  # noqa: E402
 
 from sklearn_dl.model_selection import BayesSearchCV, Integer, Real, TPESearchCV  # noqa: E402
+from sklearn_dl.svm import SVC as OurSVC  # noqa: E402, N811
 
 try:
     import skopt
@@ -43,6 +44,12 @@ try:
     from optuna_integration import OptunaSearchCV
 except ImportError:
     OptunaSearchCV = None
+
+#: CPU milliseconds a candidate outside of fits and predictions, and shares of the fits that a race may make.
+MS_TARGETS = {"ours, BayesSearchCV": 60, "ours, TPESearchCV": 25}
+FITS_TARGET = 0.6
+RACING = ", racing"
+PACKAGES = ("scikit-learn", "optuna", "optuna-integration", "scikit-optimize")
 
 
 class Timed:
@@ -76,6 +83,10 @@ class TimedSVC(Timed, TimedPredictions, SVC):
     """SVC whose fits and predictions are timed."""
 
 
+class TimedOurSVC(Timed, TimedPredictions, OurSVC):
+    """SVC of this package whose fits and predictions are timed."""
+
+
 class TimedBoosting(Timed, TimedPredictions, HistGradientBoostingRegressor):
     """Gradient boosting whose fits and predictions are timed."""
 
@@ -100,9 +111,14 @@ class TimedPipeline(Timed, Pipeline):
     """Pipeline whose fits are timed."""
 
 
-def svc_on_digits():
+def svc_on_digits(estimator=TimedSVC):
     space = {"C": Real(1e-2, 1e4, log=True), "gamma": Real(1e-7, 1e-1, log=True)}
-    return TimedSVC(), space, load_digits(return_X_y=True)
+    return estimator(), space, load_digits(return_X_y=True)
+
+
+def our_svc_on_digits():
+    """The same for all methods with an SVC that predicts faster."""
+    return svc_on_digits(TimedOurSVC)
 
 
 def boosting_on_diabetes():
@@ -124,7 +140,7 @@ def conditional_logistic():
         {"C": strength, "l1_ratio": [0.0], "solver": ["lbfgs"]},
         {"C": strength, "l1_ratio": Real(0.0, 1.0), "solver": ["saga"]},
     ]
-    return TimedLogistic(max_iter=60), space, (StandardScaler().fit_transform(X), y)
+    return TimedLogistic(max_iter=60, random_state=0), space, (StandardScaler().fit_transform(X), y)
 
 
 def choice_of_pipelines():
@@ -142,6 +158,7 @@ def choice_of_pipelines():
 
 TASKS = {
     "SVC on digits": svc_on_digits,
+    "our SVC on digits": our_svc_on_digits,
     "boosting on diabetes": boosting_on_diabetes,
     "logistic, conditional": conditional_logistic,
     "choice of pipelines": choice_of_pipelines,
@@ -178,7 +195,7 @@ def skopt_dimension(value):
 def optuna_space(task, space):
     """One flat space: it takes neither a list of spaces nor estimators as choices."""
     if task == "logistic, conditional":
-        space = space[1] | {"solver": "saga"}
+        space = space[1]
     elif task == "choice of pipelines":
         space = {name: value for name, value in space[0].items() if name not in ("scale", "clf")}
     return {name: value.distribution for name, value in space.items() if isinstance(value, Real | Integer)}
@@ -189,19 +206,24 @@ def methods(task, estimator, space, seed, n_iter):
     common = {"n_iter": n_iter, "cv": 5, "refit": False, "random_state": seed}
     found = {
         "ours, BayesSearchCV": lambda: BayesSearchCV(estimator, space, **common),
-        "ours, BayesSearchCV, racing": lambda: BayesSearchCV(estimator, space, racing=True, **common),
+        "ours, BayesSearchCV" + RACING: lambda: BayesSearchCV(estimator, space, racing=True, **common),
         "ours, TPESearchCV": lambda: TPESearchCV(estimator, space, **common),
-        "ours, TPESearchCV, racing": lambda: TPESearchCV(estimator, space, racing=True, **common),
+        "ours, TPESearchCV" + RACING: lambda: TPESearchCV(estimator, space, racing=True, **common),
         "scikit-learn, RandomizedSearchCV": lambda: RandomizedSearchCV(
             estimator, translated(space, scipy_dimension), **common
         ),
     }
     if OptunaSearchCV is not None:
-        if task == "logistic, conditional":
-            estimator = TimedLogistic(max_iter=60, solver="saga")
+        saga = {"solver": "saga"} if task == "logistic, conditional" else {}
         flat = optuna_space(task, space)
         found["optuna-integration, OptunaSearchCV"] = lambda: OptunaSearchCV(
-            estimator, flat, n_trials=n_iter, cv=5, refit=False, random_state=seed, error_score=np.nan
+            clone(estimator).set_params(**saga),
+            flat,
+            n_trials=n_iter,
+            cv=5,
+            refit=False,
+            random_state=seed,
+            error_score=np.nan,
         )
     if skopt is not None:
         peer = translated(space, skopt_dimension)
@@ -240,48 +262,81 @@ def measure(make, data, n_iter):
         "best": best_score(search),
         "other_ms": 1000 * other / n_iter,
         "predict_ms": 1000 * TimedPredictions.spent / n_iter,
+        "search_ms": 1000 * (other - TimedPredictions.spent) / n_iter,
         "fits": Timed.n_fits / (5 * n_iter),
         "fit_s": Timed.spent,
     }
 
 
+def run_seed(task, seed, n_iter, wanted, n_rows=None):
+    """What each method gives for one seed, in turn."""
+    estimator, space, (X, y) = TASKS[task]()
+    step = 1 if n_rows is None else len(X) // n_rows
+    return {
+        name: measure(make, (X[::step], y[::step]), n_iter)
+        for name, make in methods(task, estimator, space, seed, n_iter).items()
+        if any(part in name for part in wanted)
+    }
+
+
+def summary(runs):
+    """A row for each method: means of scores and shares, medians of times."""
+    return [
+        {
+            "method": name,
+            **{key: (median if key.endswith("_ms") else mean)(run[key] for run in its) for key in its[0]},
+        }
+        for name, its in runs.items()
+    ]
+
+
+def targets(rows):
+    """Each target of a task, what came of it, and whether it is met."""
+    of = {row["method"]: row for row in rows}
+    peers = [row["best"] for name, row in of.items() if not name.startswith("ours")]
+    for name, limit in MS_TARGETS.items():
+        if name in of and peers:
+            yield _line(f"{name}: best score", of[name]["best"], ">=", max(peers))
+        if name in of:
+            yield _line(f"{name}: search_ms", of[name]["search_ms"], "<=", limit)
+            yield _line(f"{name}: other_ms", of[name]["other_ms"], "<=", limit)
+        if name in of and name + RACING in of:
+            yield _line(f"{name + RACING}: best score", of[name + RACING]["best"], ">=", of[name]["best"])
+            yield _line(f"{name + RACING}: fits", of[name + RACING]["fits"], "<=", FITS_TARGET)
+
+
+def _line(what, value, sign, limit):
+    met = value >= limit if sign == ">=" else value <= limit
+    return {"target": what, "value": value, "": sign, "limit": float(limit), "met": "yes" if met else "NO"}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="*", default=list(TASKS))
-    parser.add_argument("--methods", nargs="*", default=[""])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "tasks", nargs="*", metavar="task", help=f"of {', '.join(TASKS)}; all if none is named"
+    )
+    parser.add_argument("--methods", nargs="+", default=[""], help="only those whose names hold one of these")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--n-iter", type=int, default=40)
-    parser.add_argument("--write", action="store_true", help="store the results")
-    arguments = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="one seed, and nothing is written")
+    options = parser.parse_args()
+    unknown = set(options.tasks) - set(TASKS)
+    if unknown:
+        parser.error(f"no task {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    results = {}
-    for task in arguments.tasks:
-        runs: dict[str, list[dict[str, float]]] = {}
-        for seed in range(-1, arguments.seeds):  # the first one loads, compiles and is not counted
-            estimator, space, data = TASKS[task]()
-            n_iter = arguments.n_iter if seed >= 0 else 12
-            for name, make in methods(task, estimator, space, max(seed, 0), n_iter).items():
-                if not any(wanted in name for wanted in arguments.methods):
-                    continue
-                rows = slice(None) if seed >= 0 else slice(None, None, 8)
-                run = measure(make, (data[0][rows], data[1][rows]), n_iter)
-                if seed >= 0:
-                    runs.setdefault(name, []).append(run)
-        table = [
-            {
-                "method": name,
-                "best": mean(run["best"] for run in its),
-                "other_ms": median(run["other_ms"] for run in its),
-                "predict_ms": median(run["predict_ms"] for run in its),
-                "fits": mean(run["fits"] for run in its),
-                "fit_s": mean(run["fit_s"] for run in its),
-            }
-            for name, its in runs.items()
-        ]
-        print_table(f"{task}, {arguments.seeds} seeds", table)
-        results[task] = {"rows": table, "runs": runs}
-    if arguments.write:
-        write_results("tuning", results, ("scikit-learn", "optuna", "optuna-integration", "scikit-optimize"))
+    results = read_results("tuning", TASKS)
+    for task in options.tasks or TASKS:
+        run_seed(task, 0, 12, options.methods, n_rows=200)  # loads and compiles
+        runs = {}
+        for seed in range(1 if options.quick else options.seeds):
+            for name, run in run_seed(task, seed, options.n_iter, options.methods).items():
+                runs.setdefault(name, []).append(run)
+        rows = summary(runs)
+        print_table(f"{task}, {len(next(iter(runs.values())))} seeds", rows)
+        print_table("Targets", list(targets(rows)))
+        if not options.quick and options.methods == [""]:  # after each task: a run cut short keeps its part
+            results[task] = {"rows": rows, "runs": runs}
+            write_results("tuning", {key: results[key] for key in TASKS if key in results}, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -100,8 +100,28 @@ class AskAndTell:
         -------
         self : estimator
             The search.
+
+        Raises
+        ------
+        TypeError
+            If the candidate is not one of :meth:`ask`.
+        ValueError
+            If it was told before or asked of another search, or there is no score.
         """
-        folds = [float(score) for score in np.atleast_1d(np.asarray(scores, dtype=float))]
+        name = type(self).__name__
+        if not isinstance(candidate, Asked):
+            raise TypeError(f"{name}: candidate must be what ask returned; got {candidate!r}.")
+        if (
+            "_asking" not in vars(self)
+            or self._asking.mine.get(candidate.trial.number) is not candidate.trial
+        ):
+            raise ValueError(
+                f"{name}: candidate {candidate.trial.number} must be one that this search was asked for and "
+                "not told of yet. Tell each candidate once, to the search that gave it, before its next fit."
+            )
+        folds = [float(score) for score in np.ravel(np.asarray(scores, dtype=float))]
+        if not folds:
+            raise ValueError(f"{name}: scores must hold one score at least; they are empty.")
         times = [0.0] * len(folds)
         self._asking.finish(candidate.trial, Outcome(folds, [], times, times, value=float(np.mean(folds))))
         known = [trial for trial in self._asking.finished() if trial.value is not None]

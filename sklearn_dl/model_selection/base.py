@@ -97,8 +97,9 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     racing: bool = param(
         default=False,
         doc="Whether a candidate stops after two or more folds once it is clearly worse than the best on the "
-        "same folds: mean of the differences plus one standard error below 0. Its missing splits are NaN, "
-        "the column ``stopped`` says 'racing', and it ranks behind all that finished.",
+        "same folds: mean of the differences plus one standard error below 0. One that ties with the best "
+        "stops too once earlier ties have brought nothing. Its missing splits are NaN, the column "
+        "``stopped`` says 'racing', and it ranks behind all that finished.",
     )
     batch_size: PositiveInt = param(
         default=1,
@@ -301,7 +302,7 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     def _collect(self, candidates: list[dict[str, Any]], outcomes: list[Outcome]) -> dict[str, Any]:
         folds = fold_results(outcomes, self.n_splits_, self.error_score)
         done = [
-            row for row, outcome in zip(folds, _repeated(outcomes, self.n_splits_), strict=True) if outcome
+            row for row, is_done in zip(folds, _are_done(outcomes, self.n_splits_), strict=True) if is_done
         ]
         _warn_or_raise_about_fit_failures(done, self.error_score)
         results = self._format_results(candidates, self.n_splits_, folds)
@@ -346,8 +347,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         refit_context.call_on_fit_task_end(estimator=self, **data)
 
 
-def _repeated(outcomes: list[Outcome], n_splits: int) -> list[bool]:
-    """For each candidate and fold, whether it was evaluated."""
+def _are_done(outcomes: list[Outcome], n_splits: int) -> list[bool]:
+    """For each fold of each candidate, whether it was evaluated."""
     return [fold < len(outcome.test_scores) for outcome in outcomes for fold in range(n_splits)]
 
 

@@ -13,10 +13,8 @@ from sklearn.model_selection._validation import _fit_and_score
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_dl.model_selection.pruning import EpochPruning, held_out_score
+from sklearn_dl.model_selection.racing import MIN_FOLDS
 from sklearn_dl.model_selection.shared_study import Outcome
-
-#: A race never ends before so many folds.
-MIN_FOLDS = 2
 
 _TAKES_CALLBACKS = "callback_ctx" in inspect.signature(_fit_and_score).parameters
 
@@ -68,16 +66,15 @@ class CrossValidation:
         for candidate in batch:
             if candidate.listener is not None:
                 self._run_first_fold(candidate)
-        racing = [candidate for candidate in batch if not candidate.outcome.stopped]
-        racing = [candidate for candidate in racing if candidate.n_done < len(self.splits)]
-        while racing:
-            stoppable = any(candidate.stop is not None for candidate in racing)
-            self._run_round(racing, self._width(racing) if stoppable else len(self.splits))
-            for candidate in racing:
+        while going := [candidate for candidate in batch if self._goes_on(candidate)]:
+            stoppable = any(candidate.stop is not None for candidate in going)
+            self._run_round(going, self._width(going) if stoppable else len(self.splits))
+            for candidate in going:
                 candidate.decide(metric)
-            racing = [candidate for candidate in racing if candidate.n_done < len(self.splits)]
-            racing = [candidate for candidate in racing if not candidate.outcome.stopped]
         return [candidate.outcome for candidate in batch]
+
+    def _goes_on(self, candidate: "Candidate") -> bool:
+        return not candidate.outcome.stopped and candidate.n_done < len(self.splits)
 
     def _run_first_fold(self, candidate: "Candidate") -> None:
         """Run the first fold here and not in a worker, because its epochs are reported as it runs."""
@@ -86,14 +83,14 @@ class CrossValidation:
         if candidate.listener is not None and candidate.listener.pruned:
             candidate.outcome.cut(1, "pruned")
 
-    def _width(self, racing: Sequence["Candidate"]) -> int:
+    def _width(self, going: Sequence["Candidate"]) -> int:
         """Folds of each candidate in a round: as few as keep all workers busy."""
-        width = -(-effective_n_jobs(self.parallel.n_jobs) // len(racing))
-        return max(width, MIN_FOLDS) if racing[0].n_done == 0 else width
+        width = -(-effective_n_jobs(self.parallel.n_jobs) // len(going))
+        return max(width, MIN_FOLDS) if going[0].n_done == 0 else width
 
-    def _run_round(self, racing: Sequence["Candidate"], width: int) -> None:
+    def _run_round(self, going: Sequence["Candidate"], width: int) -> None:
         folds = range(len(self.splits))
-        tasks = [(candidate, fold) for candidate in racing for fold in folds[candidate.n_done :][:width]]
+        tasks = [(candidate, fold) for candidate in going for fold in folds[candidate.n_done :][:width]]
         calls = [delayed(fit_and_score)(**self._arguments(candidate, fold)) for candidate, fold in tasks]
         for (candidate, _), result in zip(tasks, self.parallel(calls), strict=True):
             candidate.outcome.add(result)

@@ -12,7 +12,7 @@ import optuna
 from sklearn_dl.model_selection.folds import Candidate, CrossValidation
 from sklearn_dl.model_selection.landscape import Landscape
 from sklearn_dl.model_selection.pruning import EpochPruning, FoldPruning, has_epochs
-from sklearn_dl.model_selection.racing import Race
+from sklearn_dl.model_selection.racing import MIN_FOLDS, Race
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, wait_for_others
 
 #: Candidates before a search ends because no improvement is expected.
@@ -47,9 +47,9 @@ class SearchLoop:
         """Parameters and outcomes of all candidates, those of other processes too."""
         start = time.monotonic()
         deadline = start + (self.search.timeout or math.inf)
-        with self.shared.worker, _bar(self.search) as bar:
+        with self.shared.worker, ProgressLine(self.search) as line:
             try:
-                while not self._is_over(deadline, bar):
+                while not self._is_over(deadline, line):
                     if not self._step():
                         if not self.shared.others_at_work():
                             break
@@ -94,15 +94,11 @@ class SearchLoop:
 
     def _race(self) -> Race | None:
         """Race against the best candidate of which all folds are known, if there is one."""
-        if not self.search.racing:
+        if not self.search.racing or len(self.validation.splits) <= MIN_FOLDS:
             return None
         outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in self.shared.finished()]
-        whole = [o for o in outcomes if not o.stopped and np.isfinite(o.value)]
-        if not whole:
-            return None
-        best = max(whole, key=lambda outcome: outcome.value)
-        others = [outcome.objective(self.metric) for outcome in whole if outcome is not best]
-        return Race(best.objective(self.metric), others)
+        whole = [o.objective(self.metric) for o in outcomes if not o.stopped and np.isfinite(o.value)]
+        return Race(whole) if whole else None
 
     def _is_exhausted(self) -> bool:
         """Whether each candidate of a space that holds fewer than n_iter has been evaluated."""
@@ -120,7 +116,7 @@ class SearchLoop:
         )
         return True
 
-    def _is_over(self, deadline: float, bar: Any) -> bool:
+    def _is_over(self, deadline: float, line: "ProgressLine") -> bool:
         """Whether to begin no further candidate; never before one is evaluated."""
         search = self.search
         if self._is_exhausted():
@@ -129,7 +125,7 @@ class SearchLoop:
         if limit is None and least is None and deadline == math.inf and not search.progress_bar:
             return False
         values = [_value(trial) for trial in self.shared.finished()]
-        bar.show(values)
+        line.show(values)
         if not values:
             return False
         if time.monotonic() > deadline or (limit is not None and _since_rise(values, search.tol) >= limit):
@@ -154,7 +150,7 @@ def _since_rise(values: list[float], tol: float) -> int:
     return since
 
 
-class _bar:  # noqa: N801
+class ProgressLine:
     """Line with the candidates done, the best score and the time left; nothing unless it is asked for."""
 
     def __init__(self, search: Any) -> None:
@@ -164,7 +160,7 @@ class _bar:  # noqa: N801
 
             self.bar = tqdm(total=search.n_iter, desc=type(search).__name__, file=sys.stderr)
 
-    def __enter__(self) -> "_bar":
+    def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -18,35 +18,54 @@ from sklearn_dl.neural_network import MLPClassifier
 X, Y = make_classification(150, 6, n_informative=4, random_state=0)
 
 
+BEST = np.array([0.9, 0.8, 0.9, 0.85, 0.9])
+
+
 def test_a_race_is_lost_when_differences_plus_their_error_are_below_0():
-    best = np.array([0.9, 0.8, 0.9, 0.85, 0.9])
-    race = Race(best, [])
-    assert race(best - [0.1, 0.1, 0, 0, 0]) == (2, "racing")
-    assert race(best - [0.1, -0.05, 0, 0, 0]) == (0, "")  # mean -0.025, error 0.075
-    # After three folds: mean -0.05, error 0.0289.
-    assert race(best - [0.1, 0.0, 0.05, 0, 0]) == (3, "racing")
-    assert race((best - [0.1])[:1]) == (0, "")  # never before two folds
-    assert race(best) == (0, "")
-    assert race(best - [0, 0, 0, 0, 0.5]) == (0, "")  # nothing is saved after the last fold
+    race = Race([BEST])
+    assert race(BEST - [0.1, 0.1, 0, 0, 0]) == (2, "racing")
+    # Of five folds: mean -0.05, error sqrt(0.005 * (1/2 - 1/5)) = 0.039; it would be 0.05 of infinitely many.
+    assert race(BEST - [0.1, 0, 0, 0, 0]) == (2, "racing")
+    # After two folds: mean -0.04, error 0.046; after three: -0.05, 0.023.
+    assert race(BEST - [0.1, -0.02, 0.07, 0, 0]) == (3, "racing")
+    assert race(BEST - [0.1, -0.05, 0, 0, 0]) == (0, "")
+    assert race((BEST - [0.1])[:1]) == (0, "")  # never before two folds
+    assert race(BEST - [0, 0, 0, 0, 0.5]) == (0, "")  # nothing is saved after the last fold
 
 
 def test_the_variance_of_other_candidates_guards_against_two_folds_that_agree_by_chance():
-    best = np.array([0.9, 0.8, 0.9, 0.85, 0.9])
-    others = [best - [0.3, -0.1, 0.2, 0.0, -0.2], best - [0.1, 0.1, 0.1, 0.1, 0.1]]
+    others = [BEST - [0.3, -0.1, 0.2, 0.0, -0.2], BEST - [0.1, 0.1, 0.1, 0.1, 0.1]]
     known = np.mean([np.var([0.3, -0.1, 0.2, 0.0, -0.2], ddof=1), 0.0])
-    # Two differences of -0.08: mean -0.08, variance (1 * 0 + 2 * known) / 3.
-    assert -0.08 + np.sqrt(2 / 3 * known / 2) > 0
-    assert Race(best, [])(best - 0.08)[0] == 2
-    assert Race(best, others)((best - 0.08)[:2]) == (0, "")
-    assert Race(best, others)((best - 0.2)[:2]) == (2, "racing")
+    # Two equal differences: the variance is (1 * 0 + 2 * known) / 3.
+    error = np.sqrt(2 / 3 * known * (1 / 2 - 1 / 5))
+    assert Race([BEST])(BEST - 0.9 * error)[0] == 2
+    assert Race([BEST, *others])((BEST - 0.9 * error)[:2]) == (0, "")
+    assert Race([BEST, *others])((BEST - 1.1 * error)[:2]) == (2, "racing")
+
+
+def test_bad_candidates_say_nothing_about_the_variance_of_good_ones():
+    others = [BEST - [0.01, 0, 0.01, 0, 0.01], BEST - [0, 0.01, 0, 0.01, 0]]
+    bad = [BEST - [0.9, 0.1, 0.5, 0.8, 0.2], BEST - [0.2, 0.7, 0.1, 0.6, 0.1]]
+    assert Race([bad[0], others[0], BEST, bad[1], others[1]]).variance == Race([BEST, *others]).variance
+
+
+def test_ties_are_lost_once_three_of_them_have_brought_nothing():
+    """Jeffreys' estimates are 1 / 6 and 1 / 8; the chance of one standard error is 0.159."""
+    assert Race([BEST] * 3)(BEST) == (0, "")
+    assert Race([BEST] * 4)(BEST) == (2, "racing")
+    assert Race([BEST] * 4)(BEST - [0, -0.01, 0, 0, 0]) == (0, "")  # no tie
+    better = BEST - [0, 0, -0.01, 0, 0]
+    assert Race([*[BEST] * 5, better])(better) == (0, "")  # of five ties one ended above: 1 / 4
+    other = BEST - [0.1, -0.1, 0, 0, 0.1]
+    assert Race([BEST, *[other] * 5])(BEST) == (0, "")  # others that did not tie on the first folds
 
 
 def test_a_candidate_that_failed_on_a_fold_has_lost():
-    assert Race(np.array([0.9, 0.8, 0.9]), [])(np.array([np.nan, 0.9])) == (2, "racing")
+    assert Race([np.array([0.9, 0.8, 0.9])])(np.array([np.nan, 0.9])) == (2, "racing")
 
 
 def test_a_stopped_candidate_is_told_as_the_best_less_the_paired_differences():
-    assert np.isclose(Race(np.array([0.9, 0.6, 0.9]), []).expected(np.array([0.8, 0.4])), 0.8 - 0.15)
+    assert np.isclose(Race([np.array([0.9, 0.6, 0.9])]).expected(np.array([0.8, 0.4])), 0.8 - 0.15)
 
 
 SPACE = {"C": Real(1e-3, 1e3, log=True), "gamma": Real(1e-4, 10, log=True)}
@@ -76,6 +95,7 @@ def test_stopped_candidates_lack_splits_say_so_and_rank_behind(raced):
             assert results[f"std_{name}_score"][row] == pytest.approx(scores[:n_done].std())
     assert results["rank_test_score"][stopped].min() > results["rank_test_score"][~stopped].max()
     assert not stopped[raced.best_index_]
+    assert raced.study_.best_trial.number == raced.best_index_  # a tie that stopped comes after it
 
 
 def test_a_race_stops_whom_the_rule_stops_on_the_folds_of_a_full_search(raced):
@@ -85,24 +105,34 @@ def test_a_race_stops_whom_the_rule_stops_on_the_folds_of_a_full_search(raced):
         TPESearchCV(SVC(), SPACE, n_iter=25, enqueue=results["params"], random_state=1).fit(X, Y).cv_results_
     )
     scores = np.column_stack([full[f"split{fold}_test_score"] for fold in range(5)])
-    best, whole = None, []
+    whole = []
     for row, n_done in enumerate(results["n_splits_evaluated"]):
-        expected = 5
-        for n_folds in range(2, 5):
-            if best is not None:
-                differences = scores[row, :n_folds] - best[:n_folds]
-                variance = differences.var(ddof=1)
-                if len(whole) > 1:
-                    known = np.mean([(o - best).var(ddof=1) for o in whole if o is not best])
-                    variance = ((n_folds - 1) * variance + 2 * known) / (n_folds + 1)
-                if differences.mean() + np.sqrt(variance / n_folds) < 0:
-                    expected = n_folds
-                    break
-        assert n_done == expected
-        if expected == 5:
+        lost = [n for n in range(2, 5) if whole and has_lost(scores[row, :n], whole)]
+        assert n_done == min([*lost, 5])
+        if n_done == 5:
             whole.append(scores[row])
-            best = max(whole, key=np.mean)
-    assert raced.best_score_ == best.mean()
+    assert raced.best_score_ == max(map(np.mean, whole))
+
+
+def has_lost(scores, whole):
+    """The rule, written out."""
+    n, best = len(scores), max(whole, key=np.mean)
+    if (scores == best[:n]).all():
+        leads = [max(whole[:i], key=np.mean) for i in range(1, len(whole))]
+        ties = [(o, lead) for o, lead in zip(whole[1:], leads, strict=True) if (o[:2] == lead[:2]).all()]
+        return (sum(o.mean() > lead.mean() for o, lead in ties) + 0.5) / (len(ties) + 1) < 0.15866
+    differences = scores - best[:n]
+    variance = differences.var(ddof=1)
+    rivals = sorted(whole, key=np.mean, reverse=True)[1:]
+    rivals = rivals[: max(2, -(-len(rivals) // 2))]
+    if rivals:
+        known = np.mean([(o - best).var(ddof=1) for o in rivals])
+        variance = ((n - 1) * variance + 2 * known) / (n + 1)
+    return differences.mean() + np.sqrt(variance * (1 / n - 1 / 5)) < 0
+
+
+def test_two_folds_are_no_race():
+    assert set(search(racing=True, cv=2).fit(X, Y).cv_results_["n_splits_evaluated"]) == {2}
 
 
 def test_a_race_does_not_depend_on_the_number_of_jobs(raced):

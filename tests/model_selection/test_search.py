@@ -86,16 +86,6 @@ def test_the_same_random_state_gives_the_same_search_for_any_number_of_jobs():
     assert other.cv_results_["params"] != one.cv_results_["params"]
 
 
-def test_threads_of_joblib_give_the_same_search():
-    import joblib
-
-    one = TPESearchCV(SVC(), SPACE, n_iter=6, random_state=3).fit(X, Y)
-    with joblib.parallel_backend("threading", n_jobs=2):
-        threads = TPESearchCV(SVC(), SPACE, n_iter=6, random_state=3).fit(X, Y)
-    assert threads.cv_results_["params"] == one.cv_results_["params"]
-    np.testing.assert_array_equal(threads.cv_results_["mean_test_score"], one.cv_results_["mean_test_score"])
-
-
 def test_global_random_state_and_parameters_are_left_alone():
     sampler = optuna.samplers.TPESampler(seed=0)
     state = pickle.dumps(sampler)
@@ -358,6 +348,22 @@ def test_ask_and_tell():
     assert search.best_score_ == max(told)
     with pytest.raises(ValueError, match="n_iter=6 candidates have been asked for"):
         search.ask()
+
+
+def test_only_what_was_asked_for_is_told_and_once():
+    search = TPESearchCV(SVC(), SPACE, n_iter=3, random_state=0)
+    candidate = TPESearchCV(SVC(), SPACE, random_state=0).ask()
+    for _ in range(2):  # before the first ask, and after
+        with pytest.raises(ValueError, match="must be one that this search was asked for"):
+            search.tell(candidate, 0.5)
+        own = search.ask()
+    with pytest.raises(TypeError, match="must be what ask returned"):
+        search.tell(own.params, 0.5)
+    with pytest.raises(ValueError, match="they are empty"):
+        search.tell(own, [])
+    assert search.tell(own, [0.4, 0.6]).best_score_ == 0.5
+    with pytest.raises(ValueError, match="not told of yet"):
+        search.tell(own, 0.5)
 
 
 def test_fit_goes_on_from_what_was_told(tmp_path):

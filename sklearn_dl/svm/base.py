@@ -24,7 +24,7 @@ from sklearn_dl._base.params import (
 )
 from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.svm.interval_dual import Problem, Solution, solve
-from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows
+from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows, KernelSquare
 from sklearn_dl.svm.scores import kernel_scores
 
 _FEWEST_OPERATIONS = 2e7  # of the whole kernel matrix: for less, libsvm takes milliseconds
@@ -171,7 +171,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
             return
         self._probA = self._probB = np.empty(0)
-        self._fit_here(X, y, self.C * weight * self._class_factors(y))
+        with single_threaded_blas():  # blocks of rows have threads of their own
+            self._fit_here(X, y, self.C * weight * self._class_factors(y))
         self._warn_from_fit_status()
 
     def _sparse_fit(
@@ -262,10 +263,9 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _kernel_rows(self, X: np.ndarray, cost: np.ndarray) -> KernelRows:
         return KernelRows(self._kernel(), X, self._row_dtype(X, cost), self.cache_size * 2**20)
 
-    def _solve(self, rows: KernelRows, problem: Problem) -> Solution:
+    def _solve(self, rows: KernelRows | KernelSquare, problem: Problem) -> Solution:
         limit = max(_STEP_LIMIT, 100 * len(problem.target)) if self.max_iter == -1 else self.max_iter
-        with single_threaded_blas():  # blocks of rows have threads of their own
-            return solve(rows, problem, self.tol, limit)
+        return solve(rows, problem, self.tol, limit)
 
     def _pair_scores(self, X: np.ndarray, coef: np.ndarray) -> np.ndarray:
         """Kernel of X with the support vectors times `coef`, plus the intercepts."""

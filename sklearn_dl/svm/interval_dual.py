@@ -8,6 +8,7 @@ from sklearn_dl.svm.free_steps import free_step
 from sklearn_dl.svm.kernel_rows import KernelRows
 from sklearn_dl.svm.working_set_kernels import solve_working_set
 
+LARGEST_SQUARE = 512  # rows of a problem whose kernel is at hand as a whole, and which is one working set
 _WORKING_SET = 256
 _INNER_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
 _STEP_WORK = 20_000  # multiplications of a matrix product in whose time a step along a pair is made
@@ -61,7 +62,7 @@ def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Sol
                 descent.step_freely()
             continue
         working = _working_set(ups, downs, kept)
-        aim = max(_INNER_REDUCTION * violation, 0.5 * tol)
+        aim = 0.5 * tol if len(working) == len(ups) else max(_INNER_REDUCTION * violation, 0.5 * tol)
         n_taken, has_moved = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, max_steps - n_steps))
         if not has_moved:  # rounding hides the violation
             break
@@ -109,10 +110,10 @@ class _Descent:
 
     def step_in_pairs(self, working: np.ndarray, tol: float, max_steps: int) -> tuple[int, bool]:
         """Minimize over a working set; the number of steps, and whether a coefficient has moved."""
-        problem, beta = self.problem, self.beta[working]
+        problem, beta, gradient = self.problem, self.beta[working], self.gradient[working]
         n_steps = solve_working_set(
             self.rows.square(self.indices[working]),
-            self.gradient[working],
+            gradient,
             beta,
             problem.lower[working],
             problem.upper[working],
@@ -122,7 +123,10 @@ class _Descent:
         )
         change = beta - self.beta[working]
         self.beta[working] = beta
-        self._follow(working, change)
+        if len(working) == len(self.beta):
+            self.gradient[working] = gradient
+        else:
+            self._follow(working, change)
         return n_steps, bool(change.any())
 
     def step_freely(self) -> None:
@@ -165,9 +169,9 @@ class _Descent:
 
 def _working_set(ups: np.ndarray, downs: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """The worst violators in both directions, new ones first."""
-    size = min(_WORKING_SET, len(ups))
-    if size == len(ups):
-        return np.arange(size)
+    if len(ups) <= LARGEST_SQUARE:
+        return np.arange(len(ups))
+    size = _WORKING_SET
     half = (size - len(kept)) // 2
     ups, downs = ups.copy(), downs.copy()
     ups[kept], downs[kept] = -np.inf, np.inf

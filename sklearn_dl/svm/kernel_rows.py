@@ -100,6 +100,11 @@ class KernelRows:
         self.last_use = np.zeros(n_places, np.int64)
         self.clock = 0
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether all rows have a place."""
+        return self.kept.shape[0] == self.kept.shape[1]
+
     def square(self, rows: np.ndarray) -> np.ndarray:
         """Kernel among `rows`, from what is kept where gathering that is quicker than the products."""
         if self.left.shape[1] < _GATHERING_PAYS:
@@ -145,3 +150,26 @@ class KernelRows:
 
     def _compute(self, rows: np.ndarray, places: np.ndarray) -> None:
         self.kept[places] = self.kernel.apply(self.left[rows] @ self.right.T)
+
+    def block(self, rows: slice, columns: slice) -> np.ndarray:
+        """Kernel of `rows` with `columns`, whatever is kept."""
+        return self.kernel.apply(self.left[rows] @ self.right[columns].T)
+
+
+class KernelSquare:
+    """A whole kernel matrix, of so few rows that it is at hand; in use as :class:`KernelRows`."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+
+    def square(self, rows: np.ndarray) -> np.ndarray:
+        """Kernel among `rows`."""
+        return self.matrix if len(rows) == len(self.matrix) else self.matrix[np.ix_(rows, rows)]
+
+    def add_products(
+        self, rows: np.ndarray, factors: np.ndarray, targets: list[tuple[int, np.ndarray]]
+    ) -> None:
+        """Add the rows times their factors to each target, from the target's first column on."""
+        total = factors @ self.matrix[rows]
+        for first_column, target in targets:
+            target += total[first_column : first_column + len(target)]

@@ -10,7 +10,8 @@ import sklearn.svm
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.params import RandomState, param
 from sklearn_dl.svm.base import SupportVectorModel
-from sklearn_dl.svm.interval_dual import Problem, Solution
+from sklearn_dl.svm.interval_dual import LARGEST_SQUARE, Problem, Solution
+from sklearn_dl.svm.kernel_rows import KernelRows, KernelSquare
 from sklearn_dl.svm.scores import one_vs_one_coef, votes
 
 _NO_PROBABILITY = inspect.signature(sklearn.svm.SVC).parameters["probability"].default
@@ -181,25 +182,18 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
 
     def _solve_pairs(self, X: np.ndarray, cost: np.ndarray, starts: np.ndarray) -> list[Solution]:
         """Solutions of all pairs of classes, of which each is a range of rows of X."""
-        n_classes = len(starts) - 1
-        rows = self._kernel_rows(X, cost) if n_classes == 2 else self._shared_kernel_rows(X, cost)
+        kernels = _PairKernels(self._kernel_rows(X, cost), starts)
         solutions = []
-        for pair in _pairs(n_classes):
-            ranges = [(int(starts[k]), int(starts[k + 1] - starts[k])) for k in pair]
-            members = np.concatenate([np.arange(first, first + count) for first, count in ranges])
-            target = np.repeat([1.0, -1.0], [count for _, count in ranges])
+        for pair in _pairs(len(starts) - 1):
+            rows, ranges = kernels.of(*pair)
+            members = np.concatenate([np.arange(starts[k], starts[k + 1]) for k in pair])
+            target = np.repeat([1.0, -1.0], [starts[k + 1] - starts[k] for k in pair])
             bound = cost[members] * target
-            pair_rows = rows
             if rows is None:
-                pair_rows, ranges = self._kernel_rows(X[members], cost[members]), [(0, len(members))]
+                rows, ranges = self._kernel_rows(X[members], cost[members]), [(0, len(members))]
             problem = Problem(target, np.minimum(bound, 0.0), np.maximum(bound, 0.0), 0.0, ranges)
-            solutions.append(self._solve(pair_rows, problem))
+            solutions.append(self._solve(rows, problem))
         return solutions
-
-    def _shared_kernel_rows(self, X: np.ndarray, cost: np.ndarray):
-        """Kernel rows of all classes, if the cache can hold all."""
-        itemsize = np.dtype(self._row_dtype(X, cost)).itemsize
-        return self._kernel_rows(X, cost) if len(X) ** 2 * itemsize <= self.cache_size * 2**20 else None
 
     def _dense_decision_function(self, X: np.ndarray) -> np.ndarray:
         return self._pair_scores(X, one_vs_one_coef(self._dual_coef_, self._n_support))
@@ -211,3 +205,32 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
 
 def _pairs(n_classes: int) -> list[tuple[int, int]]:
     return [(first, second) for first in range(n_classes) for second in range(first + 1, n_classes)]
+
+
+class _PairKernels:
+    """Kernels of the pairs of classes: squares of small pairs, and rows that the larger ones share."""
+
+    def __init__(self, rows: KernelRows, starts: np.ndarray) -> None:
+        self.rows, self.starts = rows, starts
+        self.of_class: dict[int, np.ndarray] = {}
+
+    def of(self, first: int, second: int) -> tuple[KernelRows | KernelSquare | None, list[tuple[int, int]]]:
+        """Kernel of a pair, and its rows in it as ranges; None if the pairs cannot share rows."""
+        one, other = (slice(self.starts[k], self.starts[k + 1]) for k in (first, second))
+        n_one, n_rows = one.stop - one.start, one.stop - one.start + other.stop - other.start
+        if n_rows > LARGEST_SQUARE:
+            shared = self.rows if self.rows.keeps_all or len(self.starts) == 3 else None
+            return shared, [(int(part.start), int(part.stop - part.start)) for part in (one, other)]
+        square = np.empty((n_rows, n_rows), self.rows.kept.dtype)
+        square[:n_one, :n_one] = self._within(first)
+        square[n_one:, n_one:] = self._within(second)
+        square[:n_one, n_one:] = self.rows.block(one, other)
+        square[n_one:, :n_one] = square[:n_one, n_one:].T
+        return KernelSquare(square), [(0, n_rows)]
+
+    def _within(self, label: int) -> np.ndarray:
+        """Kernel among the rows of a class, of which all its pairs have need."""
+        if label not in self.of_class:
+            rows = slice(self.starts[label], self.starts[label + 1])
+            self.of_class[label] = self.rows.block(rows, rows)
+        return self.of_class[label]

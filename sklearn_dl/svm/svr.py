@@ -8,7 +8,8 @@ import sklearn.svm
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.params import NonNegativeFloat, param
 from sklearn_dl.svm.base import UNUSED_RANDOM_STATE, SupportVectorModel
-from sklearn_dl.svm.interval_dual import Problem
+from sklearn_dl.svm.interval_dual import LARGEST_SQUARE, Problem
+from sklearn_dl.svm.kernel_rows import KernelSquare
 
 
 class SVR(SupportVectorModel, sklearn.svm.SVR):
@@ -80,7 +81,9 @@ class SVR(SupportVectorModel, sklearn.svm.SVR):
         return super().predict(X)
 
     def _fit_here(self, X: np.ndarray, y: np.ndarray, cost: np.ndarray) -> None:
-        rows = self._kernel_rows(X, cost)
+        rows: Any = self._kernel_rows(X, cost)
+        if len(X) <= LARGEST_SQUARE:
+            rows = KernelSquare(rows.block(slice(None), slice(None)))
         solution = self._solve(rows, Problem(y, -cost, cost, float(self.epsilon), [(0, len(X))]))
         self.support_ = np.flatnonzero(solution.beta).astype(np.int32)
         self.support_vectors_ = X[self.support_]

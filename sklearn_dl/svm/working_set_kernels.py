@@ -1,9 +1,32 @@
 """Compiled loops of the solver: the problem of a working set, and the update of all gradients after it."""
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 _LEAST_CURVATURE = 1e-12  # of a pair of equal rows, along which the objective is linear
+
+
+def _of_two(name: str) -> Any:
+    """Function of two float64 that LLVM has as `name`; its loops run in vectors, unlike those of comparisons."""
+
+    def lowered(context: Any, builder: Any, signature: Any, numbers: Any) -> Any:
+        number = ir.DoubleType()
+        kind = ir.FunctionType(number, [number, number])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), numbers)
+
+    @intrinsic
+    def of_two(typing: Any, first: Any, second: Any) -> Any:
+        return types.float64(types.float64, types.float64), lowered
+
+    return of_two
+
+
+_larger, _smaller = _of_two("llvm.maxnum.f64"), _of_two("llvm.minnum.f64")
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc", "contract"})
@@ -32,8 +55,7 @@ def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_st
         highest, lowest = -np.inf, np.inf
         for t in range(n_rows):
             up, down = up_kinks[t] - gradient[t], down_kinks[t] - gradient[t]
-            highest = up if up > highest else highest
-            lowest = down if down < lowest else lowest
+            highest, lowest = _larger(highest, up), _smaller(lowest, down)
         if not highest - lowest >= tol:
             return step
         i = n_rows
@@ -41,11 +63,10 @@ def solve_working_set(kernel, gradient, beta, lower, upper, epsilon, tol, max_st
             i = min(i, t if up_kinks[t] - gradient[t] == highest else n_rows)
         row, best = kernel[i], 0.0
         for t in range(n_rows):
-            slope = highest - (down_kinks[t] - gradient[t])
-            curvature = diagonal[i] + diagonal[t] - 2.0 * row[t]
-            curvature = curvature if curvature > _LEAST_CURVATURE else _LEAST_CURVATURE
-            gains[t] = slope * slope / curvature if slope > 0 else 0.0
-            best = gains[t] if gains[t] > best else best
+            slope = _larger(highest - (down_kinks[t] - gradient[t]), 0.0)
+            curvature = _larger(diagonal[i] + diagonal[t] - 2.0 * row[t], _LEAST_CURVATURE)
+            gains[t] = slope * slope / curvature
+            best = _larger(best, gains[t])
         j = n_rows
         for t in range(n_rows):
             j = min(j, t if gains[t] == best else n_rows)

@@ -5,16 +5,18 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_dl.svm.free_steps import free_step
-from sklearn_dl.svm.kernel_rows import KernelRows
+from sklearn_dl.svm.kernel_rows import KernelRows, KernelSquare
 from sklearn_dl.svm.working_set_kernels import solve_working_set
 
 LARGEST_SQUARE = 512  # rows of a problem whose kernel is at hand as a whole, and which is one working set
 _WORKING_SET = 256
-_INNER_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
-_STEP_WORK = 20_000  # multiplications of a matrix product in whose time a step along a pair is made
+_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
+_OBJECTIVE_TOL = 1e-6  # of the objective, within which it is to come to its minimum
+_LEFT = 0.1
+_LEAST_VIOLATION = 1e-3  # of `tol`: the objective is as good as 0
+_STEP_WORK = 40  # multiplications of a matrix product in whose time a step along a pair looks at a row
 _STEPS_OF_SET = 4 * _WORKING_SET  # at most: pairs alone need millions for an ill-conditioned one
 _FREE_STEP_WORK = 5e6  # of the smallest Newton step, by its calls
-_LAST_STEP_SHARE = 0.1  # of all work, which a last Newton step may add
 
 
 class Problem(NamedTuple):
@@ -39,46 +41,89 @@ class Solution(NamedTuple):
     converged: bool
 
 
-def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Solution:
-    """Minimize until no pair of rows violates optimality by `tol`.
+def solve(rows: KernelRows | KernelSquare, problem: Problem, tol: float, max_steps: int) -> Solution:
+    """Minimize until no pair of rows violates optimality by `tol`, and the objective is at its minimum.
 
     A working set of the worst violators is solved by steps along pairs; then the gradients of all rows follow
     from the kernel rows of those coefficients that have changed. Joachims (1999), Making large-scale SVM
-    learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM. Where this has taken
-    as long as a Newton step of all free coefficients, one is made: many that are alike need ever more pairs.
-    A last one is made before the end, where it is cheap.
+    learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM. Few rows are one
+    working set. Where this has taken as long as a Newton step of all free coefficients, one is made: many that
+    are alike need ever more pairs.
     """
-    descent = _Descent(rows, problem)
-    n_steps, work, kept = 0, 0.0, np.empty(0, np.int64)
-    is_last = False
-    while True:
+    descent, course = _Descent(rows, problem), _Course()
+    if len(problem.target) <= LARGEST_SQUARE:
+        return _solve_at_once(descent, tol, max_steps)
+    n_steps, work, kept, goal = 0, 0.0, np.empty(0, np.int64), tol
+    while n_steps < max_steps:
         ups, downs = descent.directions()
-        violation = ups.max() - downs.min()
-        if n_steps >= max_steps or (is_last and violation < tol):
-            break
-        if violation < tol:
-            is_last = True
-            if descent.work_of_free_step() <= _LAST_STEP_SHARE * _STEP_WORK * n_steps:
-                descent.step_freely()
-            continue
+        violation = float(ups.max() - downs.min())
+        course.note(violation, descent.objective())
+        if violation < goal:
+            if violation <= _LEAST_VIOLATION * tol or course.has_ended(descent.duality_gap()):
+                break
+            goal = _REDUCTION * violation
         working = _working_set(ups, downs, kept)
-        aim = 0.5 * tol if len(working) == len(ups) else max(_INNER_REDUCTION * violation, 0.5 * tol)
+        aim = max(_REDUCTION * violation, 0.5 * goal)
         n_taken, has_moved = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, max_steps - n_steps))
         if not has_moved:  # rounding hides the violation
             break
         n_steps += n_taken
         kept = working[: _WORKING_SET // 2]
-        work += n_taken * _STEP_WORK
+        work += n_taken * len(working) * _STEP_WORK
         if descent.work_of_free_step() <= work:
             work = 0.0
             descent.step_freely()
     return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
 
 
+def _solve_at_once(descent: "_Descent", tol: float, max_steps: int) -> Solution:
+    """Minimize over so few rows that they are one working set."""
+    n_steps, work, everything = 0, 0.0, np.arange(len(descent.beta))
+    while n_steps < max_steps:
+        limit = min(_STEPS_OF_SET, max_steps - n_steps)
+        n_taken, has_moved = descent.step_in_pairs(everything, tol, limit, _OBJECTIVE_TOL)
+        n_steps += n_taken
+        if n_taken < limit or not has_moved:
+            break
+        work += n_taken * len(everything) * _STEP_WORK
+        if descent.work_of_free_step() <= work:
+            work = 0.0
+            descent.step_freely()
+    return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
+
+
+class _Course:
+    """Violations and objectives on the way down, which tell how much of it is left."""
+
+    def __init__(self) -> None:
+        self.violations: list[float] = []
+        self.objectives: list[float] = []
+
+    def note(self, violation: float, objective: float) -> None:
+        self.violations.append(violation)
+        self.objectives.append(objective)
+
+    def has_ended(self, gap: float) -> bool:
+        """Whether the objective is as near its minimum as asked, by the duality gap or by its fall.
+
+        Near the minimum the objective is above it by a square of the violation. So of its fall while the
+        violation shrank by a factor ``s``, ``s**2 / (1 - s**2)`` is left.
+        """
+        violation, objective = self.violations[-1], self.objectives[-1]
+        if gap <= _OBJECTIVE_TOL * abs(objective):
+            return True
+        earlier = [k for k, other in enumerate(self.violations) if _REDUCTION * other >= violation]
+        if not earlier or len(self.violations) < 8:
+            return False
+        shrinkage = violation / self.violations[earlier[-1]]
+        left = (self.objectives[earlier[-1]] - objective) * shrinkage**2 / (1 - shrinkage**2)
+        return left <= _LEFT * _OBJECTIVE_TOL * abs(objective)
+
+
 class _Descent:
     """Coefficients on their way to the minimum, and the gradient of the smooth part of the objective."""
 
-    def __init__(self, rows: KernelRows, problem: Problem) -> None:
+    def __init__(self, rows: KernelRows | KernelSquare, problem: Problem) -> None:
         self.rows, self.problem = rows, problem
         self.indices = np.concatenate([np.arange(first, first + count) for first, count in problem.ranges])
         self.beta, self.gradient = np.zeros(len(problem.target)), -problem.target
@@ -96,6 +141,19 @@ class _Descent:
             np.where(beta > self.problem.lower, downs, np.inf),
         )
 
+    def objective(self) -> float:
+        """What is minimized."""
+        slope = (self.gradient - self.problem.target) @ self.beta
+        return float(slope / 2 + self.problem.epsilon * np.abs(self.beta).sum())
+
+    def duality_gap(self) -> float:
+        """What the objective is above its minimum at most."""
+        problem, residual = self.problem, -self.gradient - self.intercept()
+        losses = problem.upper * np.maximum(residual - problem.epsilon, 0.0)
+        losses -= problem.lower * np.maximum(-residual - problem.epsilon, 0.0)
+        losses += problem.epsilon * np.abs(self.beta) - residual * self.beta
+        return float(losses.sum())
+
     def free(self) -> np.ndarray:
         """Coefficients along which the objective is smooth: at no bound, nor at 0 where that is a kink."""
         free = (self.beta > self.problem.lower) & (self.beta < self.problem.upper)
@@ -108,17 +166,21 @@ class _Descent:
         n_free = len(self.free())
         return n_free**3 + n_free * len(self.beta) + _FREE_STEP_WORK if n_free > 1 else np.inf
 
-    def step_in_pairs(self, working: np.ndarray, tol: float, max_steps: int) -> tuple[int, bool]:
+    def step_in_pairs(
+        self, working: np.ndarray, tol: float, max_steps: int, gap_tol: float = np.inf
+    ) -> tuple[int, bool]:
         """Minimize over a working set; the number of steps, and whether a coefficient has moved."""
         problem, beta, gradient = self.problem, self.beta[working], self.gradient[working]
         n_steps = solve_working_set(
             self.rows.square(self.indices[working]),
+            problem.target[working],
             gradient,
             beta,
             problem.lower[working],
             problem.upper[working],
             problem.epsilon,
             tol,
+            gap_tol,
             max_steps,
         )
         change = beta - self.beta[working]

@@ -12,7 +12,7 @@ LARGEST_SQUARE = 512  # rows of a problem whose kernel is at hand as a whole, an
 _WORKING_SET = 256
 _REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
 _OBJECTIVE_TOL = 1e-6  # of the objective, within which it is to come to its minimum
-_LEFT = 0.1
+_LAST_STEP_SHARE = 0.1  # of all work, which a Newton step may add to look whether it is there
 _LEAST_VIOLATION = 1e-3  # of `tol`: the objective is as good as 0
 _STEP_WORK = 40  # multiplications of a matrix product in whose time a step along a pair looks at a row
 _STEPS_OF_SET = 4 * _WORKING_SET  # at most: pairs alone need millions for an ill-conditioned one
@@ -50,34 +50,13 @@ def solve(rows: KernelRows | KernelSquare, problem: Problem, tol: float, max_ste
     working set. Where this has taken as long as a Newton step of all free coefficients, one is made: many that
     are alike need ever more pairs.
     """
-    descent, course = _Descent(rows, problem), _Course()
-    if len(problem.target) <= LARGEST_SQUARE:
-        return _solve_at_once(descent, tol, max_steps)
-    n_steps, work, kept, goal = 0, 0.0, np.empty(0, np.int64), tol
-    while n_steps < max_steps:
-        ups, downs = descent.directions()
-        violation = float(ups.max() - downs.min())
-        course.note(violation, descent.objective())
-        if violation < goal:
-            if violation <= _LEAST_VIOLATION * tol or course.has_ended(descent.duality_gap()):
-                break
-            goal = _REDUCTION * violation
-        working = _working_set(ups, downs, kept)
-        aim = max(_REDUCTION * violation, 0.5 * goal)
-        n_taken, has_moved = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, max_steps - n_steps))
-        if not has_moved:  # rounding hides the violation
-            break
-        n_steps += n_taken
-        kept = working[: _WORKING_SET // 2]
-        work += n_taken * len(working) * _STEP_WORK
-        if descent.work_of_free_step() <= work:
-            work = 0.0
-            descent.step_freely()
+    descent = _Descent(rows, problem)
+    n_steps = (_solve_at_once if len(problem.target) <= LARGEST_SQUARE else _solve_in_sets)(descent, tol, max_steps)
     return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
 
 
-def _solve_at_once(descent: "_Descent", tol: float, max_steps: int) -> Solution:
-    """Minimize over so few rows that they are one working set."""
+def _solve_at_once(descent: "_Descent", tol: float, max_steps: int) -> int:
+    """Minimize over so few rows that they are one working set; the number of steps."""
     n_steps, work, everything = 0, 0.0, np.arange(len(descent.beta))
     while n_steps < max_steps:
         limit = min(_STEPS_OF_SET, max_steps - n_steps)
@@ -89,7 +68,45 @@ def _solve_at_once(descent: "_Descent", tol: float, max_steps: int) -> Solution:
         if descent.work_of_free_step() <= work:
             work = 0.0
             descent.step_freely()
-    return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
+    return n_steps
+
+
+def _solve_in_sets(descent: "_Descent", tol: float, max_steps: int) -> int:
+    """Minimize over one working set after the other; the number of steps.
+
+    The end is where the objective can fall no further to speak of, by the duality gap; or else, since that
+    is first to say so by far, by its fall until now and in a Newton step, unless this is dear.
+    """
+    n_steps, work, total_work, kept, goal = 0, 0.0, 0.0, np.empty(0, np.int64), tol
+    course, is_settled = _Course(), False
+    while n_steps < max_steps:
+        ups, downs = descent.directions()
+        violation, objective = float(ups.max() - downs.min()), descent.objective()
+        course.note(violation, objective)
+        if violation < goal:
+            share = _OBJECTIVE_TOL * abs(objective)
+            if is_settled or violation <= _LEAST_VIOLATION * tol or descent.duality_gap() <= share:
+                break
+            is_settled = course.left() <= 0.5 * share
+            if is_settled and descent.work_of_free_step() <= _LAST_STEP_SHARE * total_work:
+                descent.step_freely()
+                is_settled = objective - descent.objective() <= 0.5 * share
+            if not is_settled:
+                goal = _REDUCTION * violation
+            continue
+        working = _working_set(ups, downs, kept)
+        aim = max(_REDUCTION * violation, 0.5 * goal)
+        n_taken, has_moved = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, max_steps - n_steps))
+        if not has_moved:  # rounding hides the violation
+            break
+        n_steps += n_taken
+        kept = working[: _WORKING_SET // 2]
+        spent = n_taken * len(working) * _STEP_WORK
+        work, total_work = work + spent, total_work + spent
+        if descent.work_of_free_step() <= work:
+            work = 0.0
+            descent.step_freely()
+    return n_steps
 
 
 class _Course:
@@ -100,24 +117,22 @@ class _Course:
         self.objectives: list[float] = []
 
     def note(self, violation: float, objective: float) -> None:
+        """Add where the descent is."""
         self.violations.append(violation)
         self.objectives.append(objective)
 
-    def has_ended(self, gap: float) -> bool:
-        """Whether the objective is as near its minimum as asked, by the duality gap or by its fall.
+    def left(self) -> float:
+        """How far the objective is above its minimum, were all directions equally far from it.
 
-        Near the minimum the objective is above it by a square of the violation. So of its fall while the
-        violation shrank by a factor ``s``, ``s**2 / (1 - s**2)`` is left.
+        The objective is above its minimum by a square of the violation. So of its fall while the violation
+        shrank by a factor ``s``, ``s**2 / (1 - s**2)`` is left.
         """
         violation, objective = self.violations[-1], self.objectives[-1]
-        if gap <= _OBJECTIVE_TOL * abs(objective):
-            return True
         earlier = [k for k, other in enumerate(self.violations) if _REDUCTION * other >= violation]
-        if not earlier or len(self.violations) < 8:
-            return False
+        if not earlier:
+            return np.inf
         shrinkage = violation / self.violations[earlier[-1]]
-        left = (self.objectives[earlier[-1]] - objective) * shrinkage**2 / (1 - shrinkage**2)
-        return left <= _LEFT * _OBJECTIVE_TOL * abs(objective)
+        return (self.objectives[earlier[-1]] - objective) * shrinkage**2 / (1 - shrinkage**2)
 
 
 class _Descent:

@@ -23,12 +23,13 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl._base.threads import single_threaded_blas
-from sklearn_dl.svm.interval_dual import Problem, Solution, solve
-from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows, KernelSquare
+from sklearn_dl.svm.descent import ROUNDING_SHARE, Problem
+from sklearn_dl.svm.interval_dual import Solution, solve
+from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows
+from sklearn_dl.svm.kernel_squares import KernelSquare, KernelSquares
 from sklearn_dl.svm.scores import kernel_scores
 
 _FEWEST_OPERATIONS = 2e7  # of the whole kernel matrix: for less, libsvm takes milliseconds
-_ROUNDING_SHARE = 0.1  # of `tol`, by which rounding kernel rows to float32 may change a gradient
 _MANY_ROWS = 100_000
 _FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
@@ -255,13 +256,16 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _kernel(self) -> Kernel:
         return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))
 
-    def _row_dtype(self, X: np.ndarray, cost: np.ndarray) -> Any:
-        """float32, unless its rounding of the kernel would show in the gradients, or it cannot hold them."""
-        rounding = self._kernel().rounding(X) * cost.max() * np.sqrt(len(X))
-        return np.float32 if rounding <= _ROUNDING_SHARE * self.tol else np.float64
-
     def _kernel_rows(self, X: np.ndarray, cost: np.ndarray) -> KernelRows:
-        return KernelRows(self._kernel(), X, self._row_dtype(X, cost), self.cache_size * 2**20)
+        """Kernel rows in float32, unless its rounding could show in a gradient with coefficients at bounds."""
+        rounding = self._kernel().rounding(X) * cost.max() * np.sqrt(len(X))
+        dtype = np.float32 if rounding <= ROUNDING_SHARE * self.tol else np.float64
+        return KernelRows(self._kernel(), X, dtype, self.cache_size * 2**20)
+
+    def _kernel_squares(self, X: np.ndarray) -> KernelSquares:
+        """Kernel matrices in float32, unless coefficients of size 1 are too large for its rounding."""
+        rounding = self._kernel().rounding(X)
+        return KernelSquares(self._kernel(), X, rounding if rounding <= ROUNDING_SHARE * self.tol else 0.0)
 
     def _solve(self, rows: KernelRows | KernelSquare, problem: Problem) -> Solution:
         limit = max(_STEP_LIMIT, 100 * len(problem.target)) if self.max_iter == -1 else self.max_iter

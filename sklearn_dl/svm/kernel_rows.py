@@ -150,26 +150,3 @@ class KernelRows:
 
     def _compute(self, rows: np.ndarray, places: np.ndarray) -> None:
         self.kept[places] = self.kernel.apply(self.left[rows] @ self.right.T)
-
-    def block(self, rows: slice, columns: slice) -> np.ndarray:
-        """Kernel of `rows` with `columns`, whatever is kept."""
-        return self.kernel.apply(self.left[rows] @ self.right[columns].T)
-
-
-class KernelSquare:
-    """A whole kernel matrix, of so few rows that it is at hand; in use as :class:`KernelRows`."""
-
-    def __init__(self, matrix: np.ndarray) -> None:
-        self.matrix = matrix
-
-    def square(self, rows: np.ndarray) -> np.ndarray:
-        """Kernel among `rows`."""
-        return self.matrix if len(rows) == len(self.matrix) else self.matrix[np.ix_(rows, rows)]
-
-    def add_products(
-        self, rows: np.ndarray, factors: np.ndarray, targets: list[tuple[int, np.ndarray]]
-    ) -> None:
-        """Add the rows times their factors to each target, from the target's first column on."""
-        total = factors @ self.matrix[rows]
-        for first_column, target in targets:
-            target += total[first_column : first_column + len(target)]

@@ -10,8 +10,10 @@ import sklearn.svm
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.params import RandomState, param
 from sklearn_dl.svm.base import SupportVectorModel
-from sklearn_dl.svm.interval_dual import LARGEST_SQUARE, Problem, Solution
-from sklearn_dl.svm.kernel_rows import KernelRows, KernelSquare
+from sklearn_dl.svm.descent import Problem
+from sklearn_dl.svm.interval_dual import Solution
+from sklearn_dl.svm.kernel_rows import KernelRows
+from sklearn_dl.svm.kernel_squares import LARGEST_SQUARE, KernelSquare
 from sklearn_dl.svm.scores import one_vs_one_coef, votes
 
 _NO_PROBABILITY = inspect.signature(sklearn.svm.SVC).parameters["probability"].default
@@ -182,16 +184,23 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
 
     def _solve_pairs(self, X: np.ndarray, cost: np.ndarray, starts: np.ndarray) -> list[Solution]:
         """Solutions of all pairs of classes, of which each is a range of rows of X."""
-        kernels = _PairKernels(self._kernel_rows(X, cost), starts)
+        squares, shared = self._kernel_squares(X), self._kernel_rows(X, cost)
         solutions = []
         for pair in _pairs(len(starts) - 1):
-            rows, ranges = kernels.of(*pair)
-            members = np.concatenate([np.arange(starts[k], starts[k + 1]) for k in pair])
-            target = np.repeat([1.0, -1.0], [starts[k + 1] - starts[k] for k in pair])
-            bound = cost[members] * target
-            if rows is None:
-                rows, ranges = self._kernel_rows(X[members], cost[members]), [(0, len(members))]
-            problem = Problem(target, np.minimum(bound, 0.0), np.maximum(bound, 0.0), 0.0, ranges)
+            classes = [slice(int(starts[k]), int(starts[k + 1])) for k in pair]
+            counts = [rows.stop - rows.start for rows in classes]
+            bound = np.concatenate([cost[classes[0]], -cost[classes[1]]])
+            rows: KernelRows | KernelSquare = shared
+            ranges = [(0, sum(counts))]
+            if sum(counts) <= LARGEST_SQUARE:
+                rows = squares.among(*classes)
+            elif len(starts) == 3 or shared.keeps_all:
+                ranges = [(rows.start, count) for rows, count in zip(classes, counts, strict=True)]
+            else:
+                rows = self._kernel_rows(np.concatenate([X[rows] for rows in classes]), np.abs(bound))
+            problem = Problem(
+                np.repeat([1.0, -1.0], counts), np.minimum(bound, 0.0), np.maximum(bound, 0.0), 0.0, ranges
+            )
             solutions.append(self._solve(rows, problem))
         return solutions
 
@@ -205,32 +214,3 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
 
 def _pairs(n_classes: int) -> list[tuple[int, int]]:
     return [(first, second) for first in range(n_classes) for second in range(first + 1, n_classes)]
-
-
-class _PairKernels:
-    """Kernels of the pairs of classes: squares of small pairs, and rows that the larger ones share."""
-
-    def __init__(self, rows: KernelRows, starts: np.ndarray) -> None:
-        self.rows, self.starts = rows, starts
-        self.of_class: dict[int, np.ndarray] = {}
-
-    def of(self, first: int, second: int) -> tuple[KernelRows | KernelSquare | None, list[tuple[int, int]]]:
-        """Kernel of a pair, and its rows in it as ranges; None if the pairs cannot share rows."""
-        one, other = (slice(self.starts[k], self.starts[k + 1]) for k in (first, second))
-        n_one, n_rows = one.stop - one.start, one.stop - one.start + other.stop - other.start
-        if n_rows > LARGEST_SQUARE:
-            shared = self.rows if self.rows.keeps_all or len(self.starts) == 3 else None
-            return shared, [(int(part.start), int(part.stop - part.start)) for part in (one, other)]
-        square = np.empty((n_rows, n_rows), self.rows.kept.dtype)
-        square[:n_one, :n_one] = self._within(first)
-        square[n_one:, n_one:] = self._within(second)
-        square[:n_one, n_one:] = self.rows.block(one, other)
-        square[n_one:, :n_one] = square[:n_one, n_one:].T
-        return KernelSquare(square), [(0, n_rows)]
-
-    def _within(self, label: int) -> np.ndarray:
-        """Kernel among the rows of a class, of which all its pairs have need."""
-        if label not in self.of_class:
-            rows = slice(self.starts[label], self.starts[label + 1])
-            self.of_class[label] = self.rows.block(rows, rows)
-        return self.of_class[label]

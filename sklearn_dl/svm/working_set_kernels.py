@@ -15,7 +15,7 @@ _LEAST_GOAL = 1e-4  # of `tol`: the objective is as good as 0
 
 
 def _of_two(name: str) -> Any:
-    """Function of two float64 that LLVM has as `name`; its loops run in vectors, unlike those of comparisons."""
+    """Function of two float64 that LLVM has as `name`, whose loops run in vectors; comparisons do not."""
 
     def lowered(context: Any, builder: Any, signature: Any, numbers: Any) -> Any:
         number = ir.DoubleType()
@@ -40,7 +40,8 @@ def _is_minimal(target, gradient, beta, lower, upper, epsilon, intercept, gap_to
         size, residual = epsilon * abs(beta[t]), -gradient[t] - intercept
         objective += 0.5 * beta[t] * (gradient[t] - target[t]) + size
         gap += size - residual * beta[t]
-        gap += upper[t] * max(residual - epsilon, 0.0) - lower[t] * max(-residual - epsilon, 0.0)
+        if abs(residual) > epsilon:  # bounds may be infinite
+            gap += (upper[t] if residual > 0 else -lower[t]) * (abs(residual) - epsilon)
     return not gap > gap_tol * abs(objective)
 
 

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -31,7 +32,8 @@ from sklearn_dl.svm.scores import kernel_scores
 
 _FEWEST_OPERATIONS = 2e7  # of the whole kernel matrix: for less, libsvm takes milliseconds
 _MANY_ROWS = 100_000
-_FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
+_FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 100, 1e-10, 5_000  # a millisecond at most
+_PATIENT_STEPS = 100_000  # of libsvm for a pair of classes: tenths of a second at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
 UNUSED_RANDOM_STATE = np.random.RandomState(0)  # libsvm asks for a seed even where it draws nothing
 
@@ -168,8 +170,10 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self._weigh_gamma(X, y, sample_weight)
         self._warn_of_many_rows(len(y))
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
-        if not self._is_served_here(X, weight):
-            self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
+        by_libsvm = partial(super()._dense_fit, X, y, sample_weight, *rest, **options)
+        has_one_minimum = self._has_one_minimum(weight)
+        is_large = len(X) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
+        if not (has_one_minimum and is_large) and self._fit_by_libsvm(by_libsvm, len(X), has_one_minimum):
             return
         self._probA = self._probB = np.empty(0)
         with single_threaded_blas():  # blocks of rows have threads of their own
@@ -181,7 +185,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     ) -> None:
         self._weigh_gamma(X, y, sample_weight)
         self._warn_of_many_rows(X.shape[0])
-        self._fit_by_libsvm(super()._sparse_fit, X, y, sample_weight, *rest, **options)
+        by_libsvm = partial(super()._sparse_fit, X, y, sample_weight, *rest, **options)
+        self._fit_by_libsvm(by_libsvm, X.shape[0], has_alternative=False)
 
     def _weigh_gamma(self, X: Any, y: np.ndarray, sample_weight: np.ndarray) -> None:
         """Let sample weights count as repetitions in the variance of ``gamma="scale"`` too."""
@@ -196,26 +201,52 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             variance = float((weight @ (X - mean) ** 2).mean())
         self._gamma = 1.0 / (X.shape[1] * variance) if variance > 0 else 1.0
 
-    def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, y: Any, *rest: Any, **options: Any) -> None:
-        """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
-        if len(y) <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
-            tol = self.tol
-            try:
-                self.tol, self.max_iter = min(tol, _TIGHT_TOL), _TIGHT_STEPS
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ConvergenceWarning)
-                    fit(X, y, *rest, **options)
-            finally:
-                self.tol, self.max_iter = tol, -1
-            if self.fit_status_ == 0:
-                return
-        fit(X, y, *rest, **options)
+    def _fit_by_libsvm(self, fit: Callable[[], None], n_rows: int, has_alternative: bool) -> bool:
+        """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them.
 
-    def _is_served_here(self, X: Any, weight: np.ndarray) -> bool:
-        """Whether the problem is large, and its kernel positive semi-definite, so that it has one minimum."""
+        Where there is an alternative, return False rather than wait for the many steps of an ill-conditioned
+        problem.
+        """
+        if self.max_iter == -1 and self.probability is not True:
+            if n_rows <= _FEW_ROWS and self._converges(fit, min(self.tol, _TIGHT_TOL), _TIGHT_STEPS):
+                return True
+            if has_alternative:
+                return self._converges(fit, self.tol, _PATIENT_STEPS)
+        fit()
+        return True
+
+    def _converges(self, fit: Callable[[], None], tol: float, max_iter: int) -> bool:
+        """Fit within a number of steps, and return whether they sufficed."""
+        given = self.tol, self.max_iter
+        try:
+            self.tol, self.max_iter = tol, max_iter
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                fit()
+        finally:
+            self.tol, self.max_iter = given
+        return self.fit_status_ == 0
+
+    def _warn_from_fit_status(self) -> None:
+        if self.fit_status_ == 0:
+            return
+        if self.max_iter != -1:
+            reason = f"Solver terminated early (max_iter={self.max_iter})."
+        elif np.max(self._num_iter) >= _STEP_LIMIT:
+            reason = f"the solver stopped after {np.max(self._num_iter)} steps."
+        else:
+            reason = "the solver stopped where rounding hides further descent."
+        warnings.warn(
+            f"{type(self).__name__}: {reason} Optimality is violated by more than tol={self.tol}. Consider "
+            f"scaling the features with StandardScaler or MinMaxScaler, or C below {self.C}.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _has_one_minimum(self, weight: np.ndarray) -> bool:
+        """Whether the kernel is positive semi-definite, and the problem of a form that is solved here."""
         return (
             (self.kernel in ("linear", "rbf") or (self.kernel == "poly" and self.coef0 >= 0))
-            and len(X) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
             and self.probability is not True
             and bool((weight > 0).all())
         )
@@ -257,7 +288,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))
 
     def _kernel_rows(self, X: np.ndarray, cost: np.ndarray) -> KernelRows:
-        """Kernel rows in float32, unless its rounding could show in a gradient with coefficients at bounds."""
+        """Kernel rows in float32, unless its rounding could show in a gradient."""
         rounding = self._kernel().rounding(X) * cost.max() * np.sqrt(len(X))
         dtype = np.float32 if rounding <= ROUNDING_SHARE * self.tol else np.float64
         return KernelRows(self._kernel(), X, dtype, self.cache_size * 2**20)

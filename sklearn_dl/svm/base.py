@@ -171,9 +171,9 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self._warn_of_many_rows(len(y))
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
         by_libsvm = partial(super()._dense_fit, X, y, sample_weight, *rest, **options)
-        has_one_minimum = self._has_one_minimum(weight)
-        is_large = len(X) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
-        if not (has_one_minimum and is_large) and self._fit_by_libsvm(by_libsvm, len(X), has_one_minimum):
+        is_solvable = self._has_one_minimum(weight)
+        is_large = is_solvable and len(y) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
+        if not is_large and self._fit_by_libsvm(by_libsvm, len(y), is_solvable):
             return
         self._probA = self._probB = np.empty(0)
         with single_threaded_blas():  # blocks of rows have threads of their own
@@ -228,17 +228,14 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         return self.fit_status_ == 0
 
     def _warn_from_fit_status(self) -> None:
-        if self.fit_status_ == 0:
+        if self.fit_status_ == 0 or self.max_iter != -1:
+            super()._warn_from_fit_status()
             return
-        if self.max_iter != -1:
-            reason = f"Solver terminated early (max_iter={self.max_iter})."
-        elif np.max(self._num_iter) >= _STEP_LIMIT:
-            reason = f"the solver stopped after {np.max(self._num_iter)} steps."
-        else:
-            reason = "the solver stopped where rounding hides further descent."
+        n_steps = np.max(self._num_iter)
+        where = f"after {n_steps} steps" if n_steps >= _STEP_LIMIT else "where rounding hides further descent"
         warnings.warn(
-            f"{type(self).__name__}: {reason} Optimality is violated by more than tol={self.tol}. Consider "
-            f"scaling the features with StandardScaler or MinMaxScaler, or C below {self.C}.",
+            f"{type(self).__name__}: the solver stopped {where}, while optimality is violated by more than "
+            f"tol={self.tol}. Scale the features, by StandardScaler for one, or choose C below {self.C}.",
             ConvergenceWarning,
             stacklevel=2,
         )

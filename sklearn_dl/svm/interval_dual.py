@@ -13,6 +13,7 @@ _INNER_REDUCTION = 0.1  # of the violation, by which a working set is solved bef
 _STEP_WORK = 40  # multiplications of a matrix product in whose time a step along a pair looks at a row
 _STEPS_OF_SET = 4 * _WORKING_SET  # at most: pairs alone need millions for an ill-conditioned one
 _OBJECTIVE_TOL = 1e-6  # of the objective, within which it is to come to its minimum
+_TRUSTED = 1 / 3  # an estimate of what is left of the descent may be so many times too low
 _LAST_STEP_SHARE = 0.1  # of all work, which a Newton step may add to look whether it has come there
 _REDUCTION = 0.3  # of the violation, over which the fall of the objective is looked at
 _LEAST_VIOLATION = 1e-3  # of `tol`: the objective is as good as 0
@@ -82,10 +83,10 @@ def _solve_in_sets(descent: Descent, tol: float, max_steps: int) -> None:
             share = _OBJECTIVE_TOL * abs(objective)
             if is_settled or violation <= _LEAST_VIOLATION * tol or descent.duality_gap() <= share:
                 break
-            is_settled = course.left() <= 0.5 * share
+            is_settled = course.left() <= _TRUSTED * share
             if is_settled and descent.work_of_free_step() <= _LAST_STEP_SHARE * total_work:
                 descent.step_freely()
-                is_settled = objective - descent.objective() <= 0.5 * share
+                is_settled = objective - descent.objective() <= _TRUSTED * share
             if not is_settled:
                 goal = _REDUCTION * violation
             continue

@@ -39,7 +39,7 @@ UNUSED_RANDOM_STATE = np.random.RandomState(0)  # libsvm asks for a seed even wh
 
 
 class SupportVectorModel(Estimator, BaseLibSVM, ABC):
-    """Support vector machine whose larger problems are solved here and whose smaller ones by libsvm.
+    """Support vector machine whose larger or harder problems are solved here, and the others by libsvm.
 
     Reading the input and the rules of the answers are scikit-learn's, by inheritance.
     """
@@ -127,7 +127,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` is reached.
+            If `max_iter` is reached, or the solver stops early for the data's sake.
         UserWarning
             If there are so many rows that a kernel takes hours.
         """

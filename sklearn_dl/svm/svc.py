@@ -29,11 +29,13 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     Notes
     -----
     With the kernels 'rbf', 'linear' and 'poly' on dense X, the dual is minimized in working sets of 256 rows,
-    by steps along pairs of coefficients, and by Newton steps of all that are at no bound, which
-    ill-conditioned kernels need. Kernel rows come from matrix products, in float32 where a bound shows that
-    `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits in
-    `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
-    kernels, sparse X, ``probability=True``, and weights that are not above 0.
+    or of all if they are at most 512, by steps along pairs of coefficients, and by Newton steps of all that
+    are at no bound, which ill-conditioned kernels need. It ends where no pair violates optimality by `tol`,
+    and the objective is within about a millionth of its minimum. Kernel rows come from matrix products, in
+    float32 as long as `tol` is far above its rounding, and all pairs of classes share them if the kernel
+    matrix fits in `cache_size`. The rest goes to libsvm: small problems unless it takes many steps for them,
+    the kernel 'sigmoid', precomputed and callable kernels, sparse X, ``probability=True``, and weights that
+    are not above 0.
 
     Where `sample_weight` is given, the variance of ``gamma="scale"`` is that of the weighted rows, unlike
     scikit-learn's: weights count as repetitions.

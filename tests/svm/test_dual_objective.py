@@ -89,6 +89,16 @@ def test_flat_directions_do_not_end_the_descent_early(n_rows, kernel):
         assert dual_objective(at_once, X, y) <= lowest + 1e-6 * abs(lowest)
 
 
+@pytest.mark.parametrize(("seed", "C"), [(20, 1.94), (10, 1.65)])
+def test_a_newton_step_finds_what_is_left_where_pairs_do_not(seed, C):
+    rng = np.random.default_rng(seed)
+    n_columns = int(rng.integers(8, 20))
+    X = rng.normal(size=(900, n_columns)) @ rng.normal(size=(n_columns, n_columns))
+    y = X @ rng.normal(size=n_columns) / n_columns + 0.3 * rng.normal(size=900)
+    loose, tight = (SVR(kernel="linear", C=C, tol=tol).fit(X, y) for tol in (1e-3, 1e-7))
+    assert dual_objective(loose, X, y) <= dual_objective(tight, X, y) * (1 - 1e-6)  # it is negative
+
+
 def test_scores_of_few_rows_are_those_of_the_minimum_at_the_tolerance_that_is_given():
     X, y = make_classification(400, 10, n_informative=6, n_classes=4, random_state=0)
     for parameters in ({"kernel": "linear"}, {"C": 100.0}, {"kernel": "poly", "C": 10.0}):

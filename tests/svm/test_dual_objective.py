@@ -89,9 +89,9 @@ def test_flat_directions_do_not_end_the_descent_early(n_rows, kernel):
         assert dual_objective(at_once, X, y) <= lowest + 1e-6 * abs(lowest)
 
 
-@pytest.mark.parametrize(("seed", "C"), [(20, 1.94), (10, 1.65)])
-def test_a_newton_step_finds_what_is_left_where_pairs_do_not(seed, C):
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize("C", [2.5, 5.0])
+def test_a_newton_step_finds_what_is_left_where_pairs_do_not(C):
+    rng = np.random.default_rng(20)
     n_columns = int(rng.integers(8, 20))
     X = rng.normal(size=(900, n_columns)) @ rng.normal(size=(n_columns, n_columns))
     y = X @ rng.normal(size=n_columns) / n_columns + 0.3 * rng.normal(size=900)

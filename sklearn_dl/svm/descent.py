@@ -82,11 +82,10 @@ class Descent:
         self._follow(working, change)
         return n_steps if change.any() else 0
 
-    def step_to_minimum(self, tol: float, gap_tol: float, max_steps: int) -> bool:
+    def step_to_minimum(self, rows: KernelSquare, tol: float, gap_tol: float, max_steps: int) -> bool:
         """Minimize over all coefficients by steps along pairs; whether no more are needed or possible."""
         everything = np.arange(len(self.beta))
         change, gradient, n_steps = self._solve(everything, tol, gap_tol, max_steps)
-        rows = self.rows
         if rows.rounding * np.linalg.norm(self.beta) > ROUNDING_SHARE * tol:
             rows.refine()
             self.gradient = -self.problem.target

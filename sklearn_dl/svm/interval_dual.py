@@ -37,7 +37,7 @@ def solve(rows: KernelRows | KernelSquare, problem: Problem, tol: float, max_ste
     """
     descent = Descent(rows, problem)
     if isinstance(rows, KernelSquare):
-        _solve_at_once(descent, tol, max_steps)
+        _solve_at_once(descent, rows, tol, max_steps)
     else:
         _solve_in_sets(descent, tol, max_steps)
     ups, downs = descent.directions()
@@ -45,12 +45,12 @@ def solve(rows: KernelRows | KernelSquare, problem: Problem, tol: float, max_ste
     return Solution(descent.beta, descent.intercept(ups, downs), descent.n_steps, converged)
 
 
-def _solve_at_once(descent: Descent, tol: float, max_steps: int) -> None:
+def _solve_at_once(descent: Descent, rows: KernelSquare, tol: float, max_steps: int) -> None:
     """Minimize over so few rows that they are one working set."""
     course, begun = _Course(), 0
     while descent.n_steps < max_steps:
         has_ended = descent.step_to_minimum(
-            tol, _OBJECTIVE_TOL, min(_STEPS_OF_SET, max_steps - descent.n_steps)
+            rows, tol, _OBJECTIVE_TOL, min(_STEPS_OF_SET, max_steps - descent.n_steps)
         )
         if has_ended:
             break

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -23,20 +24,22 @@ from sklearn_dl._base.params import (
     param,
 )
 from sklearn_dl._base.threads import single_threaded_blas
-from sklearn_dl.svm.interval_dual import Problem, Solution, solve
+from sklearn_dl.svm.descent import ROUNDING_SHARE, Problem
+from sklearn_dl.svm.interval_dual import Solution, solve
 from sklearn_dl.svm.kernel_rows import KERNELS, Kernel, KernelRows
+from sklearn_dl.svm.kernel_squares import KernelSquare, KernelSquares
 from sklearn_dl.svm.scores import kernel_scores
 
 _FEWEST_OPERATIONS = 2e7  # of the whole kernel matrix: for less, libsvm takes milliseconds
-_ROUNDING_SHARE = 0.1  # of `tol`, by which rounding kernel rows to float32 may change a gradient
 _MANY_ROWS = 100_000
-_FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 200, 1e-10, 20_000  # milliseconds at most
+_FEW_ROWS, _TIGHT_TOL, _TIGHT_STEPS = 100, 1e-10, 5_000  # a millisecond at most
+_PATIENT_STEPS = 100_000  # of libsvm for a pair of classes: tenths of a second at most
 _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
 UNUSED_RANDOM_STATE = np.random.RandomState(0)  # libsvm asks for a seed even where it draws nothing
 
 
 class SupportVectorModel(Estimator, BaseLibSVM, ABC):
-    """Support vector machine whose larger problems are solved here and whose smaller ones by libsvm.
+    """Support vector machine whose larger or harder problems are solved here, and the others by libsvm.
 
     Reading the input and the rules of the answers are scikit-learn's, by inheritance.
     """
@@ -124,7 +127,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` is reached.
+            If `max_iter` is reached, or the solver stops early for the data's sake.
         UserWarning
             If there are so many rows that a kernel takes hours.
         """
@@ -167,11 +170,14 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
         self._weigh_gamma(X, y, sample_weight)
         self._warn_of_many_rows(len(y))
         weight = sample_weight if len(sample_weight) else np.ones(len(y))
-        if not self._is_served_here(X, weight):
-            self._fit_by_libsvm(super()._dense_fit, X, y, sample_weight, *rest, **options)
+        by_libsvm = partial(super()._dense_fit, X, y, sample_weight, *rest, **options)
+        is_solvable = self._has_one_minimum(weight)
+        is_large = is_solvable and len(y) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
+        if not is_large and self._fit_by_libsvm(by_libsvm, len(y), is_solvable):
             return
         self._probA = self._probB = np.empty(0)
-        self._fit_here(X, y, self.C * weight * self._class_factors(y))
+        with single_threaded_blas():  # blocks of rows have threads of their own
+            self._fit_here(X, y, self.C * weight * self._class_factors(y))
         self._warn_from_fit_status()
 
     def _sparse_fit(
@@ -179,7 +185,8 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     ) -> None:
         self._weigh_gamma(X, y, sample_weight)
         self._warn_of_many_rows(X.shape[0])
-        self._fit_by_libsvm(super()._sparse_fit, X, y, sample_weight, *rest, **options)
+        by_libsvm = partial(super()._sparse_fit, X, y, sample_weight, *rest, **options)
+        self._fit_by_libsvm(by_libsvm, X.shape[0], has_alternative=False)
 
     def _weigh_gamma(self, X: Any, y: np.ndarray, sample_weight: np.ndarray) -> None:
         """Let sample weights count as repetitions in the variance of ``gamma="scale"`` too."""
@@ -194,26 +201,49 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
             variance = float((weight @ (X - mean) ** 2).mean())
         self._gamma = 1.0 / (X.shape[1] * variance) if variance > 0 else 1.0
 
-    def _fit_by_libsvm(self, fit: Callable[..., None], X: Any, y: Any, *rest: Any, **options: Any) -> None:
-        """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them."""
-        if len(y) <= _FEW_ROWS and self.max_iter == -1 and self.probability is not True:
-            tol = self.tol
-            try:
-                self.tol, self.max_iter = min(tol, _TIGHT_TOL), _TIGHT_STEPS
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ConvergenceWarning)
-                    fit(X, y, *rest, **options)
-            finally:
-                self.tol, self.max_iter = tol, -1
-            if self.fit_status_ == 0:
-                return
-        fit(X, y, *rest, **options)
+    def _fit_by_libsvm(self, fit: Callable[[], None], n_rows: int, has_alternative: bool) -> bool:
+        """Fit to `tol`; a few rows to the last digits, so that weighing rows equals repeating them.
 
-    def _is_served_here(self, X: Any, weight: np.ndarray) -> bool:
-        """Whether the problem is large, and its kernel positive semi-definite, so that it has one minimum."""
+        Where there is an alternative, return False rather than wait for the many steps of an ill-conditioned
+        problem.
+        """
+        if self.max_iter == -1 and self.probability is not True:
+            if n_rows <= _FEW_ROWS and self._converges(fit, min(self.tol, _TIGHT_TOL), _TIGHT_STEPS):
+                return True
+            if has_alternative:
+                return self._converges(fit, self.tol, _PATIENT_STEPS)
+        fit()
+        return True
+
+    def _converges(self, fit: Callable[[], None], tol: float, max_iter: int) -> bool:
+        """Fit within a number of steps, and return whether they sufficed."""
+        given = self.tol, self.max_iter
+        try:
+            self.tol, self.max_iter = tol, max_iter
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                fit()
+        finally:
+            self.tol, self.max_iter = given
+        return self.fit_status_ == 0
+
+    def _warn_from_fit_status(self) -> None:
+        if self.fit_status_ == 0 or self.max_iter != -1:
+            super()._warn_from_fit_status()
+            return
+        n_steps = np.max(self._num_iter)
+        where = f"after {n_steps} steps" if n_steps >= _STEP_LIMIT else "where rounding hides further descent"
+        warnings.warn(
+            f"{type(self).__name__}: the solver stopped {where}, while optimality is violated by more than "
+            f"tol={self.tol}. Scale the features, by StandardScaler for one, or choose C below {self.C}.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _has_one_minimum(self, weight: np.ndarray) -> bool:
+        """Whether the kernel is positive semi-definite, and the problem of a form that is solved here."""
         return (
             (self.kernel in ("linear", "rbf") or (self.kernel == "poly" and self.coef0 >= 0))
-            and len(X) ** 2 * (X.shape[1] + 10.0) >= _FEWEST_OPERATIONS
             and self.probability is not True
             and bool((weight > 0).all())
         )
@@ -254,18 +284,20 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
     def _kernel(self) -> Kernel:
         return Kernel(str(self.kernel), float(self._gamma), float(self.coef0), int(self.degree))
 
-    def _row_dtype(self, X: np.ndarray, cost: np.ndarray) -> Any:
-        """float32, unless its rounding of the kernel would show in the gradients, or it cannot hold them."""
-        rounding = self._kernel().rounding(X) * cost.max() * np.sqrt(len(X))
-        return np.float32 if rounding <= _ROUNDING_SHARE * self.tol else np.float64
-
     def _kernel_rows(self, X: np.ndarray, cost: np.ndarray) -> KernelRows:
-        return KernelRows(self._kernel(), X, self._row_dtype(X, cost), self.cache_size * 2**20)
+        """Kernel rows in float32, unless its rounding could show in a gradient."""
+        rounding = self._kernel().rounding(X) * cost.max() * np.sqrt(len(X))
+        dtype = np.float32 if rounding <= ROUNDING_SHARE * self.tol else np.float64
+        return KernelRows(self._kernel(), X, dtype, self.cache_size * 2**20)
 
-    def _solve(self, rows: KernelRows, problem: Problem) -> Solution:
+    def _kernel_squares(self, X: np.ndarray) -> KernelSquares:
+        """Kernel matrices in float32, unless coefficients of size 1 are too large for its rounding."""
+        rounding = self._kernel().rounding(X)
+        return KernelSquares(self._kernel(), X, rounding if rounding <= ROUNDING_SHARE * self.tol else 0.0)
+
+    def _solve(self, rows: KernelRows | KernelSquare, problem: Problem) -> Solution:
         limit = max(_STEP_LIMIT, 100 * len(problem.target)) if self.max_iter == -1 else self.max_iter
-        with single_threaded_blas():  # blocks of rows have threads of their own
-            return solve(rows, problem, self.tol, limit)
+        return solve(rows, problem, self.tol, limit)
 
     def _pair_scores(self, X: np.ndarray, coef: np.ndarray) -> np.ndarray:
         """Kernel of X with the support vectors times `coef`, plus the intercepts."""

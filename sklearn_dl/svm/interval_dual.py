@@ -4,29 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dl.svm.free_steps import free_step
+from sklearn_dl.svm.descent import Descent, Problem
 from sklearn_dl.svm.kernel_rows import KernelRows
-from sklearn_dl.svm.working_set_kernels import solve_working_set
+from sklearn_dl.svm.kernel_squares import KernelSquare
 
 _WORKING_SET = 256
-_INNER_REDUCTION = 0.3  # of the violation, by which a working set is solved before the next is chosen
-_STEP_WORK = 20_000  # multiplications of a matrix product in whose time a step along a pair is made
+_INNER_REDUCTION = 0.1  # of the violation, by which a working set is solved before the next is chosen
+_STEP_WORK = 40  # multiplications of a matrix product in whose time a step along a pair looks at a row
 _STEPS_OF_SET = 4 * _WORKING_SET  # at most: pairs alone need millions for an ill-conditioned one
-_FREE_STEP_WORK = 5e6  # of the smallest Newton step, by its calls
-_LAST_STEP_SHARE = 0.1  # of all work, which a last Newton step may add
-
-
-class Problem(NamedTuple):
-    """``min beta' K beta / 2 - target' beta + epsilon |beta|_1``, sum of beta 0, lower <= beta <= upper.
-
-    `ranges` says which rows of the kernel matrix these are: pairs of a first row and a number of rows.
-    """
-
-    target: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    epsilon: float
-    ranges: list[tuple[int, int]]
+_OBJECTIVE_TOL = 1e-6  # of the objective, within which it is to come to its minimum
+_TRUSTED = 1 / 3  # an estimate of what is left of the descent may be so many times too low
+_LAST_STEP_SHARE = 0.1  # of all work, which a Newton step may add to look whether it has come there
+_REDUCTION = 0.3  # of the violation, over which the fall of the objective is looked at
+_LEAST_VIOLATION = 1e-3  # of `tol`: the objective is as good as 0
+_STALLED_SETS = 100  # without a fall beyond rounding
 
 
 class Solution(NamedTuple):
@@ -38,129 +29,113 @@ class Solution(NamedTuple):
     converged: bool
 
 
-def solve(rows: KernelRows, problem: Problem, tol: float, max_steps: int) -> Solution:
-    """Minimize until no pair of rows violates optimality by `tol`.
+def solve(rows: KernelRows | KernelSquare, problem: Problem, tol: float, max_steps: int) -> Solution:
+    """Minimize until no pair of rows violates optimality by `tol`, and the objective is at its minimum.
 
-    A working set of the worst violators is solved by steps along pairs; then the gradients of all rows follow
-    from the kernel rows of those coefficients that have changed. Joachims (1999), Making large-scale SVM
-    learning practical; with half of the rows kept, as in Wen et al. (2018), ThunderSVM. Where this has taken
-    as long as a Newton step of all free coefficients, one is made: many that are alike need ever more pairs.
-    A last one is made before the end, where it is cheap.
+    Where steps along pairs have taken as long as a Newton step of all free coefficients, one is made: many
+    that are alike need ever more pairs.
     """
-    descent = _Descent(rows, problem)
-    n_steps, work, kept = 0, 0.0, np.empty(0, np.int64)
-    is_last = False
-    while True:
-        ups, downs = descent.directions()
-        violation = ups.max() - downs.min()
-        if n_steps >= max_steps or (is_last and violation < tol):
+    descent = Descent(rows, problem)
+    if isinstance(rows, KernelSquare):
+        _solve_at_once(descent, rows, tol, max_steps)
+    else:
+        _solve_in_sets(descent, tol, max_steps)
+    ups, downs = descent.directions()
+    converged = bool(ups.max() - downs.min() < tol)
+    return Solution(descent.beta, descent.intercept(ups, downs), descent.n_steps, converged)
+
+
+def _solve_at_once(descent: Descent, rows: KernelSquare, tol: float, max_steps: int) -> None:
+    """Minimize over so few rows that they are one working set."""
+    course, begun = _Course(), 0
+    while descent.n_steps < max_steps:
+        has_ended = descent.step_to_minimum(
+            rows, tol, _OBJECTIVE_TOL, min(_STEPS_OF_SET, max_steps - descent.n_steps)
+        )
+        if has_ended:
             break
-        if violation < tol:
-            is_last = True
-            if descent.work_of_free_step() <= _LAST_STEP_SHARE * _STEP_WORK * n_steps:
+        ups, downs = descent.directions()
+        course.note(float(ups.max() - downs.min()), descent.objective())
+        if course.has_stalled():
+            break
+        if descent.work_of_free_step() <= (descent.n_steps - begun) * len(descent.beta) * _STEP_WORK:
+            begun = descent.n_steps
+            descent.step_freely()
+
+
+def _solve_in_sets(descent: Descent, tol: float, max_steps: int) -> None:
+    """Minimize over one working set of the worst violators after the other.
+
+    After each the gradients of all rows follow from the kernel rows of those coefficients that have changed:
+    Joachims (1999), Making large-scale SVM learning practical; with half of the rows kept, as in Wen et al.
+    (2018), ThunderSVM.
+
+    The end is where the objective can fall no further to speak of, by the duality gap; or else, since that
+    is the last to say so, by its fall until now and in a Newton step, unless this is dear.
+    """
+    work, total_work, kept, goal = 0.0, 0.0, np.empty(0, np.int64), tol
+    course, is_settled = _Course(), False
+    while descent.n_steps < max_steps:
+        ups, downs = descent.directions()
+        violation, objective = float(ups.max() - downs.min()), descent.objective()
+        course.note(violation, objective)
+        if violation < goal:
+            share = _OBJECTIVE_TOL * abs(objective)
+            if is_settled or violation <= _LEAST_VIOLATION * tol or descent.duality_gap() <= share:
+                break
+            is_settled = course.left() <= _TRUSTED * share
+            if is_settled and descent.work_of_free_step() <= _LAST_STEP_SHARE * total_work:
                 descent.step_freely()
+                is_settled = objective - descent.objective() <= _TRUSTED * share
+            if not is_settled:
+                goal = _REDUCTION * violation
             continue
         working = _working_set(ups, downs, kept)
-        aim = max(_INNER_REDUCTION * violation, 0.5 * tol)
-        n_taken, has_moved = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, max_steps - n_steps))
-        if not has_moved:  # rounding hides the violation
+        aim, limit = max(_INNER_REDUCTION * violation, 0.5 * goal), max_steps - descent.n_steps
+        n_taken = descent.step_in_pairs(working, aim, min(_STEPS_OF_SET, limit))
+        if n_taken == 0 or course.has_stalled():  # rounding hides the violation
             break
-        n_steps += n_taken
         kept = working[: _WORKING_SET // 2]
-        work += n_taken * _STEP_WORK
+        spent = n_taken * len(working) * _STEP_WORK
+        work, total_work = work + spent, total_work + spent
         if descent.work_of_free_step() <= work:
             work = 0.0
             descent.step_freely()
-    return Solution(descent.beta, descent.intercept(), n_steps, n_steps < max_steps)
 
 
-class _Descent:
-    """Coefficients on their way to the minimum, and the gradient of the smooth part of the objective."""
+class _Course:
+    """Violations and objectives on the way down, which tell how much of it is left."""
 
-    def __init__(self, rows: KernelRows, problem: Problem) -> None:
-        self.rows, self.problem = rows, problem
-        self.indices = np.concatenate([np.arange(first, first + count) for first, count in problem.ranges])
-        self.beta, self.gradient = np.zeros(len(problem.target)), -problem.target
+    def __init__(self) -> None:
+        self.violations: list[float] = []
+        self.objectives: list[float] = []
 
-    def directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Slopes of descent of every coefficient upwards and, negative, downwards; infinite at bounds."""
-        beta, epsilon = self.beta, self.problem.epsilon
-        if epsilon == 0:
-            ups = downs = -self.gradient
-        else:
-            ups = -self.gradient - np.where(beta >= 0, epsilon, -epsilon)
-            downs = -self.gradient - np.where(beta > 0, epsilon, -epsilon)
-        return (
-            np.where(beta < self.problem.upper, ups, -np.inf),
-            np.where(beta > self.problem.lower, downs, np.inf),
-        )
+    def note(self, violation: float, objective: float) -> None:
+        """Add where the descent is."""
+        self.violations.append(violation)
+        self.objectives.append(objective)
 
-    def free(self) -> np.ndarray:
-        """Coefficients along which the objective is smooth: at no bound, nor at 0 where that is a kink."""
-        free = (self.beta > self.problem.lower) & (self.beta < self.problem.upper)
-        if self.problem.epsilon > 0:
-            free &= self.beta != 0
-        return np.flatnonzero(free)
+    def left(self) -> float:
+        """How far the objective is above its minimum, were all directions equally far from it.
 
-    def work_of_free_step(self) -> float:
-        """Multiplications that take as long as :meth:`step_freely`; infinite if that can move nothing."""
-        n_free = len(self.free())
-        return n_free**3 + n_free * len(self.beta) + _FREE_STEP_WORK if n_free > 1 else np.inf
+        The objective is above its minimum by a square of the violation. So of its fall while the violation
+        shrank by a factor ``s``, ``s**2 / (1 - s**2)`` is left.
+        """
+        violation, objective = self.violations[-1], self.objectives[-1]
+        earlier = [k for k, other in enumerate(self.violations) if _REDUCTION * other >= violation]
+        if not earlier:
+            return np.inf
+        shrinkage = violation / self.violations[earlier[-1]]
+        return (self.objectives[earlier[-1]] - objective) * shrinkage**2 / (1 - shrinkage**2)
 
-    def step_in_pairs(self, working: np.ndarray, tol: float, max_steps: int) -> tuple[int, bool]:
-        """Minimize over a working set; the number of steps, and whether a coefficient has moved."""
-        problem, beta = self.problem, self.beta[working]
-        n_steps = solve_working_set(
-            self.rows.square(self.indices[working]),
-            self.gradient[working],
-            beta,
-            problem.lower[working],
-            problem.upper[working],
-            problem.epsilon,
-            tol,
-            max_steps,
-        )
-        change = beta - self.beta[working]
-        self.beta[working] = beta
-        self._follow(working, change)
-        return n_steps, bool(change.any())
-
-    def step_freely(self) -> None:
-        """Take a Newton step of all free coefficients."""
-        free, epsilon = self.free(), self.problem.epsilon
-        beta, lower, upper = self.beta[free], self.problem.lower[free], self.problem.upper[free]
-        if epsilon > 0:
-            lower, upper = np.where(beta > 0, 0.0, lower), np.where(beta < 0, 0.0, upper)
-        kernel = self.rows.square(self.indices[free])
-        change = free_step(
-            kernel.astype(np.float64),
-            self.gradient[free] + epsilon * np.sign(beta),
-            lower - beta,
-            upper - beta,
-            8 * float(np.finfo(kernel.dtype).eps),
-        )
-        moved = np.where(
-            change == lower - beta, lower, np.where(change == upper - beta, upper, beta + change)
-        )
-        self.beta[free] = moved
-        self._follow(free, moved - beta)
-
-    def intercept(self) -> float:
-        """Common slope of the free coefficients; without any, the middle of what optimality allows."""
-        ups, downs = self.directions()
-        free = self.free()
-        if len(free):
-            return float(ups[free].mean())
-        return float((ups.max() + downs.min()) / 2)
-
-    def _follow(self, changed: np.ndarray, change: np.ndarray) -> None:
-        """Update the gradient of all coefficients after a change of some."""
-        moved = np.flatnonzero(change)
-        targets, start = [], 0
-        for first, count in self.problem.ranges:
-            targets.append((first, self.gradient[start : start + count]))
-            start += count
-        self.rows.add_products(self.indices[changed[moved]], change[moved], targets)
+    def has_stalled(self) -> bool:
+        """Whether neither the objective nor the violation has fallen for long, because of rounding."""
+        if len(self.objectives) == _STALLED_SETS or len(self.objectives) % _STALLED_SETS:
+            return False
+        before, now = slice(None, -_STALLED_SETS), slice(-_STALLED_SETS, None)
+        fall = min(self.objectives[before]) - min(self.objectives[now])
+        rounding = float(np.finfo(np.float64).eps) * abs(self.objectives[-1])
+        return fall <= rounding and min(self.violations[now]) >= min(self.violations[before])
 
 
 def _working_set(ups: np.ndarray, downs: np.ndarray, kept: np.ndarray) -> np.ndarray:

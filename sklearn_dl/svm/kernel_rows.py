@@ -100,6 +100,11 @@ class KernelRows:
         self.last_use = np.zeros(n_places, np.int64)
         self.clock = 0
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether all rows have a place."""
+        return self.kept.shape[0] == self.kept.shape[1]
+
     def square(self, rows: np.ndarray) -> np.ndarray:
         """Kernel among `rows`, from what is kept where gathering that is quicker than the products."""
         if self.left.shape[1] < _GATHERING_PAYS:

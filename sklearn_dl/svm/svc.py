@@ -10,7 +10,10 @@ import sklearn.svm
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.params import RandomState, param
 from sklearn_dl.svm.base import SupportVectorModel
-from sklearn_dl.svm.interval_dual import Problem, Solution
+from sklearn_dl.svm.descent import Problem
+from sklearn_dl.svm.interval_dual import Solution
+from sklearn_dl.svm.kernel_rows import KernelRows
+from sklearn_dl.svm.kernel_squares import LARGEST_SQUARE, KernelSquare
 from sklearn_dl.svm.scores import one_vs_one_coef, votes
 
 _NO_PROBABILITY = inspect.signature(sklearn.svm.SVC).parameters["probability"].default
@@ -26,11 +29,13 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
     Notes
     -----
     With the kernels 'rbf', 'linear' and 'poly' on dense X, the dual is minimized in working sets of 256 rows,
-    by steps along pairs of coefficients, and by Newton steps of all that are at no bound, which
-    ill-conditioned kernels need. Kernel rows come from matrix products, in float32 where a bound shows that
-    `tol` is far above its rounding, and all pairs of classes share them if the kernel matrix fits in
-    `cache_size`. The rest goes to libsvm: small problems, the kernel 'sigmoid', precomputed and callable
-    kernels, sparse X, ``probability=True``, and weights that are not above 0.
+    or of all if they are at most 512, by steps along pairs of coefficients, and by Newton steps of all that
+    are at no bound, which ill-conditioned kernels need. It ends where no pair violates optimality by `tol`,
+    and the objective is within about a millionth of its minimum. Kernel rows come from matrix products, in
+    float32 as long as `tol` is far above its rounding, and all pairs of classes share them if the kernel
+    matrix fits in `cache_size`. The rest goes to libsvm: small problems unless it takes many steps for them,
+    the kernel 'sigmoid', precomputed and callable kernels, sparse X, ``probability=True``, and weights that
+    are not above 0.
 
     Where `sample_weight` is given, the variance of ``gamma="scale"`` is that of the weighted rows, unlike
     scikit-learn's: weights count as repetitions.
@@ -181,25 +186,25 @@ class SVC(SupportVectorModel, sklearn.svm.SVC):
 
     def _solve_pairs(self, X: np.ndarray, cost: np.ndarray, starts: np.ndarray) -> list[Solution]:
         """Solutions of all pairs of classes, of which each is a range of rows of X."""
-        n_classes = len(starts) - 1
-        rows = self._kernel_rows(X, cost) if n_classes == 2 else self._shared_kernel_rows(X, cost)
+        squares, shared = self._kernel_squares(X), self._kernel_rows(X, cost)
         solutions = []
-        for pair in _pairs(n_classes):
-            ranges = [(int(starts[k]), int(starts[k + 1] - starts[k])) for k in pair]
-            members = np.concatenate([np.arange(first, first + count) for first, count in ranges])
-            target = np.repeat([1.0, -1.0], [count for _, count in ranges])
-            bound = cost[members] * target
-            pair_rows = rows
-            if rows is None:
-                pair_rows, ranges = self._kernel_rows(X[members], cost[members]), [(0, len(members))]
-            problem = Problem(target, np.minimum(bound, 0.0), np.maximum(bound, 0.0), 0.0, ranges)
-            solutions.append(self._solve(pair_rows, problem))
+        for pair in _pairs(len(starts) - 1):
+            classes = [slice(int(starts[k]), int(starts[k + 1])) for k in pair]
+            counts = [rows.stop - rows.start for rows in classes]
+            bound = np.concatenate([cost[classes[0]], -cost[classes[1]]])
+            rows: KernelRows | KernelSquare = shared
+            ranges = [(0, sum(counts))]
+            if sum(counts) <= LARGEST_SQUARE:
+                rows = squares.among(*classes)
+            elif len(starts) == 3 or shared.keeps_all:
+                ranges = [(rows.start, count) for rows, count in zip(classes, counts, strict=True)]
+            else:
+                rows = self._kernel_rows(np.concatenate([X[rows] for rows in classes]), np.abs(bound))
+            problem = Problem(
+                np.repeat([1.0, -1.0], counts), np.minimum(bound, 0.0), np.maximum(bound, 0.0), 0.0, ranges
+            )
+            solutions.append(self._solve(rows, problem))
         return solutions
-
-    def _shared_kernel_rows(self, X: np.ndarray, cost: np.ndarray):
-        """Kernel rows of all classes, if the cache can hold all."""
-        itemsize = np.dtype(self._row_dtype(X, cost)).itemsize
-        return self._kernel_rows(X, cost) if len(X) ** 2 * itemsize <= self.cache_size * 2**20 else None
 
     def _dense_decision_function(self, X: np.ndarray) -> np.ndarray:
         return self._pair_scores(X, one_vs_one_coef(self._dual_coef_, self._n_support))

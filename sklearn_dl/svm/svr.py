@@ -8,7 +8,8 @@ import sklearn.svm
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.params import NonNegativeFloat, param
 from sklearn_dl.svm.base import UNUSED_RANDOM_STATE, SupportVectorModel
-from sklearn_dl.svm.interval_dual import Problem
+from sklearn_dl.svm.descent import Problem
+from sklearn_dl.svm.kernel_squares import LARGEST_SQUARE
 
 
 class SVR(SupportVectorModel, sklearn.svm.SVR):
@@ -80,7 +81,8 @@ class SVR(SupportVectorModel, sklearn.svm.SVR):
         return super().predict(X)
 
     def _fit_here(self, X: np.ndarray, y: np.ndarray, cost: np.ndarray) -> None:
-        rows = self._kernel_rows(X, cost)
+        is_small = len(X) <= LARGEST_SQUARE
+        rows = self._kernel_squares(X).among(slice(0, len(X))) if is_small else self._kernel_rows(X, cost)
         solution = self._solve(rows, Problem(y, -cost, cost, float(self.epsilon), [(0, len(X))]))
         self.support_ = np.flatnonzero(solution.beta).astype(np.int32)
         self.support_vectors_ = X[self.support_]

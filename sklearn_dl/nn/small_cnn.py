@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sklearn_dl.nn.linear import Linear
+
 
 class SmallCNN(nn.Sequential):
     """Two convolutions, each with batch normalisation, pooling and ReLU; one hidden layer; a linear head.
@@ -65,7 +67,7 @@ class SmallCNN(nn.Sequential):
             self.add_module(f"activation_{i}", nn.ReLU())  # of a quarter of the values, to the same result
             depth = size
         self.add_module("flatten", nn.Flatten())
-        self.add_module("hidden", nn.Linear(depth * (height // shrunk) * (width // shrunk), hidden_size))
+        self.add_module("hidden", Linear(depth * (height // shrunk) * (width // shrunk), hidden_size))
         self.add_module("activation", nn.ReLU())
         if dropout > 0:
             self.add_module("dropout", nn.Dropout(dropout))

@@ -29,6 +29,8 @@ class NetState:
     _best_state: dict[str, Tensor] | None
     _raw_state: dict[str, Tensor] | None  # not averaged, where the module holds the average
 
+    _set_training: Callable[[bool], None]  # skorch's
+
     def _remember(self, rows: list[dict[str, Any]]) -> None:
         """Make these rows the history."""
         raise NotImplementedError

@@ -72,7 +72,8 @@ class SmallCNN(nn.Sequential):
         if dropout > 0:
             self.add_module("dropout", nn.Dropout(dropout))
         self.add_module("head", nn.Linear(hidden_size, n_outputs))
-        self.to(memory_format=torch.channels_last)  # in which torch pools and normalises several times faster
+        # In this layout torch pools and normalises several times faster.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, X: Tensor) -> Tensor:
         """Images of shape (n_samples, channels, height, width), or flattened, to (n_samples, n_outputs)."""

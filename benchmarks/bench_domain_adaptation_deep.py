@@ -26,6 +26,7 @@ in 32. Neither scores rows while it trains. "skada, our network" gives the peer 
 "full" is MNIST (60,000 rows) and USPS (7,291, enlarged to 28 x 28 by straight lines) with a LeNet of 20 and
 50 maps of 5 x 5 and 500 hidden units with dropout 0.5, 5 passes of MNIST, MCC, otherwise as above; accuracy
 on the target's own test rows (10,000 and 2,007). Four and a half minutes of a core a pair.
+The results file holds its first pair, and of DAN and CDAN one seed without the peer.
 """
 
 import argparse

@@ -1,10 +1,9 @@
 """The training of a torch module, as a skorch net: epochs, steps, schedule, early stopping, history."""
 
-import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,23 +17,17 @@ from torch import Tensor, nn
 from sklearn_dl._base.batches import Batch, Rows, Stream, n_batch_rows
 from sklearn_dl._base.devices import threads_worth
 from sklearn_dl._base.errors import DivergenceError, in_words
+from sklearn_dl._base.net_state import NetState
 from sklearn_dl._base.optimizers import make_optimizer
 from sklearn_dl._base.progress import EpochTasks
 from sklearn_dl._base.schedules import lr_factor
-from sklearn_dl._base.weights import (
-    RunningAverage,
-    copied,
-    load_optimizer_arrays,
-    optimizer_arrays,
-    to_arrays,
-    to_tensors,
-)
+from sklearn_dl._base.weights import RunningAverage, copied
 from sklearn_dl.nn import Ensemble, count_parameters
 
 _HISTORY_LENGTH = 10_000  # epochs remembered; partial_fit may run for months
 
 
-class TrainingNet(NeuralNet):
+class TrainingNet(NetState, NeuralNet):
     """Skorch net that trains the module of an estimator.
 
     It keeps skorch's surface (``module_``, ``optimizer_``, ``history``, ``callbacks_``, ``forward``,
@@ -74,7 +67,7 @@ class TrainingNet(NeuralNet):
         self._witness: Batch | None = None  # a batch on which the final weights are tried
         self._average: RunningAverage | None = None
         self._best_state: dict[str, Tensor] | None = None
-        self._raw_state: dict[str, Tensor] | None = None  # not averaged, where the module holds the average
+        self._raw_state: dict[str, Tensor] | None = None
         self._stopped_by = ""
         self.initialize()
 
@@ -152,7 +145,7 @@ class TrainingNet(NeuralNet):
             self._generator = self._valid = self._tasks = self._backprop = None
             self.module_._compiled_call_impl = None  # a loaded module predicts uncompiled too
             self._set_training(False)
-            self.history = History(self.whole_epochs()[-_HISTORY_LENGTH:])
+            self._remember(self.whole_epochs()[-_HISTORY_LENGTH:])
         if self._stopped_by == "user":
             warnings.warn(
                 f"{type(owner).__name__}: interrupted in epoch {self._n_done + 1}; "
@@ -175,65 +168,13 @@ class TrainingNet(NeuralNet):
             return np.inf
         return 6.0 * self.batch_size * count_parameters(self.module_)
 
-    def whole_epochs(self) -> list[dict[str, Any]]:
-        """Rows of the history, but for an epoch that was interrupted."""
-        return [row for row in self.history if "lr" in row]
-
-    @property
-    def _n_done(self) -> int:
-        """Epochs trained in the life of the net; the history may have forgotten the first."""
-        last = next((row for row in reversed(self.history) if "lr" in row), {"epoch": 0})
-        return last["epoch"]
+    def _remember(self, rows: list[dict[str, Any]]) -> None:
+        self.history = History(rows)
 
     def on_epoch_begin(self, net: Any, **datasets: Any) -> None:
         epoch = self._n_done + 1
         super().on_epoch_begin(net, **datasets)
         self.history.record("epoch", epoch)
-
-    def checkpoint(self) -> Callable[[], None]:
-        """Function that puts everything training changes back to what it is now."""
-        states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
-        history, average, raw = list(self.history), copy.deepcopy(self._average), self._raw_state
-
-        def put_back() -> None:
-            self.module_.load_state_dict(states[0])
-            self.optimizer_.load_state_dict(states[1])
-            self.history, self._average, self._raw_state = History(history), average, raw
-
-        return put_back
-
-    def arrays(self, *, with_optimizer: bool) -> dict[str, Any]:
-        """Weights, and what training needs to go on from them, as numpy arrays."""
-        module, raw = self.module_.state_dict(), self._raw_state
-        if self._tasks is not None:  # in the midst of training: what it would end with now
-            if self._best_state is not None:
-                module = self._best_state
-            elif self._average is not None:
-                module, raw = self._average.module.state_dict(), module
-        state: dict[str, Any] = {"module": to_arrays(module)}
-        if with_optimizer:
-            state["optimizer"] = optimizer_arrays(self.optimizer_)
-            state["raw_module"] = None if raw is None else to_arrays(raw)
-        return state
-
-    def load_arrays(self, state: dict[str, Any]) -> None:
-        """Take up what :meth:`arrays` gave."""
-        self.module_.load_state_dict(to_tensors(state["module"]))
-        self._set_training(False)
-        if state.get("optimizer"):
-            load_optimizer_arrays(self.optimizer_, state["optimizer"])
-        if state.get("raw_module"):
-            self._raw_state = to_tensors(state["raw_module"])
-            self._average = RunningAverage(self.module_, self._owner.ema_decay, n_averaged=1)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._owner._net = self  # the estimator's own state leaves the net out
-
-    def take_up(self, owner: Any, history: list[dict[str, Any]]) -> None:
-        """Go on for `owner`, whose history this is."""
-        self._owner = owner
-        self.history = History([{**row, "batches": []} for row in history])
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> "TrainingNet":
         datasets = {"dataset_train": X, "dataset_valid": self._valid}
@@ -392,22 +333,6 @@ class TrainingNet(NeuralNet):
     def _scale_lr(self, factor: float) -> None:
         for group in self.optimizer_.param_groups:
             group["lr"] = self._owner.lr * factor
-
-    def _evaluated_module(self) -> nn.Module:
-        return self.module_ if self._average is None else self._average.module
-
-    @contextmanager
-    def _averaged_weights(self) -> Iterator[None]:
-        """Within the block the module holds the averaged weights, if there are any."""
-        if self._average is None:
-            yield
-            return
-        trained = copied(self.module_.state_dict())
-        self.module_.load_state_dict(self._average.module.state_dict())
-        try:
-            yield
-        finally:
-            self.module_.load_state_dict(trained)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Mixed precision, if the estimator computes in it."""

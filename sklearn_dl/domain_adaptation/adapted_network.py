@@ -51,7 +51,10 @@ class AdaptedNetwork(nn.Module):
                 'layers=("features",) is what the last torch.nn.Linear takes, but the module has none. '
                 "Name other modules in layers."
             )
-        self._last_linear = [linear[-1]] if linear else []  # in a list, so that it is no submodule twice
+        # In lists and dicts, so that none is a submodule twice.
+        self._last_linear = linear[-1:]
+        self._looked_at = {name: known[name] for name in self.layers if name in known}
+        self._norms = [module for module in known.values() if isinstance(module, _BatchNorm)]
 
     def forward(self, X: Tensor) -> Tensor:
         """Outputs for rows."""
@@ -60,7 +63,6 @@ class AdaptedNetwork(nn.Module):
     def look(self, X: Tensor) -> Seen:
         """Outputs for rows, and the values of ``layers``."""
         found: dict[str, Tensor] = {}
-        modules = dict(self.network.named_modules())
         handles = []
         for name in self.layers:
             if name == "features":
@@ -71,7 +73,7 @@ class AdaptedNetwork(nn.Module):
                 )
             elif name != "outputs":
                 handles.append(
-                    modules[name].register_forward_hook(
+                    self._looked_at[name].register_forward_hook(
                         lambda module, inputs, output, name=name: found.__setitem__(name, output)
                     )
                 )
@@ -88,9 +90,9 @@ class AdaptedNetwork(nn.Module):
         With `apart`, batch normalisation takes the statistics of each domain alone, and remembers those of
         the target, for predictions; else it takes those of both together.
         """
-        if apart and any(isinstance(module, _BatchNorm) for module in self.network.modules()):
+        if apart and self._norms:
             seen_of_target = self.look(target)
-            with _forgetful(self.network):
+            with _forgetful(self._norms):
                 return self.look(source), seen_of_target
         outputs, layers = self.look(torch.cat([source, target]))
         n = len(source)
@@ -102,13 +104,13 @@ class AdaptedNetwork(nn.Module):
 
 
 @contextmanager
-def _forgetful(network: nn.Module) -> Iterator[None]:
+def _forgetful(norms: Sequence[_BatchNorm]) -> Iterator[None]:
     """Within the block batch normalisation leaves its running statistics as they are."""
-    norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    for norm in norms:
+    tracking = [norm for norm in norms if norm.track_running_stats]
+    for norm in tracking:
         norm.track_running_stats = False
     try:
         yield
     finally:
-        for norm in norms:
+        for norm in tracking:
             norm.track_running_stats = True

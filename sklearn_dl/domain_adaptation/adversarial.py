@@ -48,7 +48,9 @@ class AdversarialAdapter(DeepAdapter):
         return None
 
     def _make_domain_head(self, seen: Seen) -> nn.Module:
-        width = self._judged(seen).shape[1]
+        return self._make_head(self._judged(seen).shape[1])
+
+    def _make_head(self, width: int) -> nn.Module:
         return MLP(width, len(self.domains_), self.domain_hidden_layer_sizes, "relu")
 
     def _transfer_loss(

@@ -1,10 +1,14 @@
 """Deep adaptation networks: several layers get one distribution, by the maximum mean discrepancy."""
 
+from typing import Literal
+
+import torch
 from torch import Tensor
 
 from sklearn_dl._base.params import PositiveFloat, param
 from sklearn_dl._base.tasks import TorchClassifier, TorchRegressor
 from sklearn_dl.domain_adaptation.layer_matching import LayerMatcher
+from sklearn_dl.domain_adaptation.multi_kernel import learn_kernel_weights
 from sklearn_dl.nn import multi_kernel_mmd
 
 
@@ -14,30 +18,41 @@ class _DAN(LayerMatcher):
         doc="Widths of the Gaussian kernels, as factors on the mean squared distance of the rows of a batch. "
         "Smaller ones see finer differences.",
     )
+    kernel_weights: Literal["learnt", "equal"] = param(
+        default="learnt",
+        doc='"learnt" weighs the kernels, for each layer and batch, so that a test of whether the domains '
+        'differ has the most power, as in :func:`mk_mmd`; "equal" gives all the same weight.',
+    )
 
     def _distance(self, source: Tensor, target: Tensor) -> Tensor:
-        return multi_kernel_mmd(source, target, self.bandwidths)
+        weigh = _learnt_weights if self.kernel_weights == "learnt" else None
+        return multi_kernel_mmd(source, target, self.bandwidths, weigh)
 
     def _default_layers(self) -> tuple[str, ...]:
         return ("features", "outputs")
+
+
+def _learnt_weights(kernels: Tensor, n_source: int) -> Tensor:
+    return torch.from_numpy(learn_kernel_weights(kernels.cpu().numpy(), n_source))
 
 
 class DANClassifier(_DAN, TorchClassifier):
     """Classifier with features and outputs distributed alike in both domains (deep adaptation network).
 
     To the loss of the source labels is added the squared maximum mean discrepancy of the two domains in each
-    batch, of several kernels weighted alike, summed over `layers` (:func:`sklearn_dl.nn.multi_kernel_mmd`).
-    It is computed from all pairs of rows; the weights of the kernels are not learnt. Several sources are
-    taken as one.
+    batch, of a mixture of kernels, summed over `layers` (:func:`sklearn_dl.nn.multi_kernel_mmd`). The weights
+    of the kernels are learnt. All pairs of rows count, where the paper takes a sample of them. Several
+    sources are taken as one.
 
     See Also
     --------
-    mk_mmd : The discrepancy of given rows, with weights of the kernels that are learnt.
+    mk_mmd : The discrepancy of given rows.
     DeepCORALClassifier : Compares covariances only.
 
     References
     ----------
-    Long, Cao, Wang, Jordan (2015), Learning transferable features with deep adaptation networks, equation 3.
+    Long, Cao, Wang, Jordan (2015), Learning transferable features with deep adaptation networks, equations 3
+    and 8.
 
     Examples
     --------
@@ -54,8 +69,9 @@ class DANRegressor(_DAN, TorchRegressor):
     """Regressor with features and outputs distributed alike in both domains (deep adaptation network).
 
     To the loss of the source targets is added the squared maximum mean discrepancy of the two domains in each
-    batch, of several kernels weighted alike, summed over `layers`. Several sources are taken as one. Where
-    the targets themselves are distributed otherwise in the two domains, give ``layers=("features",)``.
+    batch, of a mixture of kernels with learnt weights, summed over `layers`. Several sources are taken as
+    one. Where the targets themselves are distributed otherwise in the two domains, give
+    ``layers=("features",)``.
 
     See Also
     --------
@@ -63,7 +79,8 @@ class DANRegressor(_DAN, TorchRegressor):
 
     References
     ----------
-    Long, Cao, Wang, Jordan (2015), Learning transferable features with deep adaptation networks, equation 3.
+    Long, Cao, Wang, Jordan (2015), Learning transferable features with deep adaptation networks, equations 3
+    and 8.
 
     Examples
     --------

@@ -88,28 +88,34 @@ def mk_mmd(X: Any, Y: Any, gammas: Sequence[float] | None = None, *, reg: float 
     if factors.ndim != 1 or not len(factors) or not (factors > 0).all() or not reg > 0:
         raise ValueError(f"mk_mmd: gammas and reg must be above 0; got gammas={gammas!r} and reg={reg!r}.")
     n = X.shape[0]
-    estimates = [_one_kernel(kernel_matrix(rows, rows, "rbf", gamma), n) for gamma in factors]
-    discrepancies = np.array([discrepancy for discrepancy, _, _ in estimates])
-    covariance = _covariance([x for _, x, _ in estimates]) + _covariance([y for _, _, y in estimates])
+    contributions = [_contributions(kernel_matrix(rows, rows, "rbf", gamma), n) for gamma in factors]
+    discrepancies, covariance = _estimates(*map(np.array, zip(*contributions, strict=True)))
     weights = _most_powerful(discrepancies, covariance, reg)
     return MultiKernelMMD(float(weights @ discrepancies), weights, factors)
 
 
-def _one_kernel(K: np.ndarray, n: int) -> tuple[float, np.ndarray, np.ndarray]:
-    """Unbiased discrepancy, and what each row of the two sets contributes to it."""
-    m, own = len(K) - n, np.diag(K)
-    x = (K[:n, :n].sum(1) - own[:n]) / (n - 1) - K[:n, n:].mean(1)
-    y = (K[n:, n:].sum(1) - own[n:]) / (m - 1) - K[n:, :n].mean(1)
-    return float(x.mean() + y.mean()), x, y
+def learn_kernel_weights(K: np.ndarray, n: int, reg: float = 1e-4) -> np.ndarray:
+    """Weights of the kernels with matrices K, shape (n_kernels, n + m, n + m), over n and then m rows."""
+    return _most_powerful(*_estimates(*_contributions(K.astype(np.float64), n)), reg)
 
 
-def _covariance(contributions: list[np.ndarray]) -> np.ndarray:
-    return np.atleast_2d(np.cov(np.array(contributions))) / len(contributions[0])
+def _contributions(K: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """What each row of the two sets contributes to the unbiased discrepancy, the sum of the means."""
+    m, own = K.shape[-1] - n, np.diagonal(K, axis1=-2, axis2=-1)
+    x = (K[..., :n, :n].sum(-1) - own[..., :n]) / (n - 1) - K[..., :n, n:].mean(-1)
+    y = (K[..., n:, n:].sum(-1) - own[..., n:]) / (m - 1) - K[..., n:, :n].mean(-1)
+    return x, y
+
+
+def _estimates(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Discrepancy of each kernel and covariance of these, from contributions of shape (n_kernels, n_rows)."""
+    covariances = [np.atleast_2d(np.cov(part)) / part.shape[1] for part in (x, y)]
+    return x.mean(1) + y.mean(1), covariances[0] + covariances[1]
 
 
 def _most_powerful(discrepancies: np.ndarray, covariance: np.ndarray, reg: float) -> np.ndarray:
     n_kernels = len(discrepancies)
-    if discrepancies.max() <= 0:
+    if not discrepancies.max() > 0:  # nor where they are NaN
         return np.full(n_kernels, 1.0 / n_kernels)
     ridge = covariance + reg * max(np.trace(covariance) / n_kernels, np.finfo(float).tiny) * np.eye(n_kernels)
     # Up to a factor the solution is that of min b' R b / 2 - eta' b over b >= 0: least squares with signs, by

@@ -15,6 +15,7 @@ from sklearn_dl.nn.losses import (
     weighted_mean,
 )
 from sklearn_dl.nn.mlp import MLP
+from sklearn_dl.nn.multilinear import RandomMultilinear
 from sklearn_dl.nn.norm import NORMS, make_norm
 from sklearn_dl.nn.parameters import count_parameters, split_decay
 from sklearn_dl.nn.pcgrad import PCGrad
@@ -30,6 +31,7 @@ __all__ = [
     "Ensemble",
     "Maxout",
     "PCGrad",
+    "RandomMultilinear",
     "ResidualBlock",
     "SmallCNN",
     "absolute_error",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_dl.nn.ensemble import Ensemble
+from sklearn_dl.nn.linear import Linear, matrix_product
 from sklearn_dl.nn.losses import check_class_target, check_same_shape, cross_entropy, squared_error
 from sklearn_dl.nn.mlp import MLP
 
@@ -97,7 +98,7 @@ class Backprop:
     ) -> Tensor:
         values, kept = [X], []
         for linear, activate, _ in layers:
-            before = _matmul(values[-1], linear.weight.t(), linear.bias)
+            before = matrix_product(values[-1], linear.weight.t(), linear.bias)
             values.append(activate(before))
             kept.append(before)
         losses, gradient = self._loss_and_gradient(values[-1], target)
@@ -108,10 +109,10 @@ class Backprop:
         for i in reversed(range(len(layers))):
             linear, _, derive = layers[i]
             gradient = derive(gradient, kept[i])
-            linear.weight.grad = _matmul(gradient.t(), values[i])
+            linear.weight.grad = matrix_product(gradient.t(), values[i])
             linear.bias.grad = gradient.sum(0)
             if i > 0:
-                gradient = _matmul(gradient, linear.weight)
+                gradient = matrix_product(gradient, linear.weight)
         return losses.mean()
 
 
@@ -146,7 +147,7 @@ def _is_plain(module: nn.Module) -> bool:
     layers = list(module.children())
     return (
         type(module) is MLP
-        and all(type(layer) is nn.Linear for layer in layers[::2])
+        and all(type(layer) in (Linear, nn.Linear) for layer in layers[::2])
         and all(type(layer) in _ACTIVATIONS for layer in layers[1::2])
         and all(getattr(layer, "approximate", "none") == "none" for layer in layers[1::2])
     )
@@ -211,28 +212,3 @@ def _by_autograd(loss: RowLoss, outputs: Tensor, target: Tensor) -> tuple[Tensor
         losses = loss(outputs.requires_grad_(), target)
         (gradient,) = torch.autograd.grad(losses.sum(), outputs)
     return losses.detach(), gradient
-
-
-def _matmul(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Product a @ b, plus `bias`."""
-    if _prefers_onednn(a, b):
-        return torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
-    return torch.mm(a, b) if bias is None else torch.addmm(bias, a, b)
-
-
-# torch multiplies float32 matrices with MKL, which leaves AVX-512 unused on AMD processors. oneDNN, which
-# torch holds too, halves the time there. Below 2^21 multiplications its longer call costs more than it saves.
-_HAS_ONEDNN = (
-    torch.backends.mkldnn.is_available()
-    and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-)
-
-
-def _prefers_onednn(a: Tensor, b: Tensor) -> bool:
-    return (
-        _HAS_ONEDNN
-        and a.shape[0] * b.numel() >= 1 << 21
-        and a.dtype == torch.float32
-        and a.device.type == "cpu"
-    )

@@ -1,6 +1,6 @@
 """Losses that compare two sets of features, or ask predictions for unlabelled rows to be certain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -32,9 +32,12 @@ def coral_loss(source: Tensor, target: Tensor) -> Tensor:
 
 
 def multi_kernel_mmd(
-    source: Tensor, target: Tensor, bandwidths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0)
+    source: Tensor,
+    target: Tensor,
+    bandwidths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
+    weigh: Callable[[Tensor, int], Tensor] | None = None,
 ) -> Tensor:
-    """Squared maximum mean discrepancy under the mean of Gaussian kernels of several widths.
+    """Squared maximum mean discrepancy under a mixture of Gaussian kernels of several widths.
 
     The kernels are exp(-distance^2 / (b m)) for each factor b and the mean squared distance m of all pairs of
     different rows, which no gradient flows through. All pairs of rows count, a row and itself too, so the
@@ -46,6 +49,10 @@ def multi_kernel_mmd(
         Of at least 2 rows each.
     bandwidths : sequence of float, default=(0.25, 0.5, 1.0, 2.0, 4.0)
         Factors on the mean squared distance, above 0.
+    weigh : callable, default=None
+        ``weigh(kernels, n_source)`` gives the weights of the kernels in the mixture, from their matrices of
+        shape (n_kernels, n_source + n_target, n_source + n_target), source rows first, without gradient. None
+        weighs all alike.
 
     Returns
     -------
@@ -66,7 +73,11 @@ def multi_kernel_mmd(
     distances = _squared_distances(rows)
     n = len(rows)
     mean = (distances.detach().sum() / (n * (n - 1))).clamp_min(torch.finfo(rows.dtype).tiny)
-    kernel = torch.stack([torch.exp(distances / (-b * mean)) for b in bandwidths]).mean(0)
+    kernels = torch.stack([torch.exp(distances / (-b * mean)) for b in bandwidths])
+    if weigh is None:
+        kernel = kernels.mean(0)
+    else:
+        kernel = torch.tensordot(weigh(kernels.detach(), n_source).to(kernels), kernels, dims=1)
     within = kernel[:n_source, :n_source].mean() + kernel[n_source:, n_source:].mean()
     return within - 2 * kernel[:n_source, n_source:].mean()
 

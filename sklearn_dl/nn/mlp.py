@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sklearn_dl.nn.activation import Activation, hidden_width, make_activation
 from sklearn_dl.nn.initialization import Initialization, initialize
+from sklearn_dl.nn.linear import Linear
 from sklearn_dl.nn.norm import make_norm
 from sklearn_dl.nn.residual import ResidualBlock
 
@@ -74,7 +75,7 @@ class MLP(nn.Sequential):
     ) -> None:
         function = make_activation(activation, width)
         n_linear = hidden_width(function, width)
-        self.add_module(f"linear_{i}", nn.Linear(n_features, n_linear))
+        self.add_module(f"linear_{i}", Linear(n_features, n_linear))
         if norm is not None:
             self.add_module(f"norm_{i}", make_norm(norm, n_linear))
         self.add_module(f"activation_{i}", function)

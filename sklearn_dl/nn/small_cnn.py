@@ -3,11 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+
+from sklearn_dl.nn.linear import Linear
 
 
 class SmallCNN(nn.Sequential):
-    """Two convolutions, each with batch normalisation, ReLU and pooling; one hidden layer; a linear head.
+    """Two convolutions, each with batch normalisation, pooling and ReLU; one hidden layer; a linear head.
 
     Parameters
     ----------
@@ -60,19 +63,22 @@ class SmallCNN(nn.Sequential):
         for i, size in enumerate(channels, start=1):
             self.add_module(f"conv_{i}", nn.Conv2d(depth, size, kernel_size, padding=kernel_size // 2))
             self.add_module(f"norm_{i}", nn.BatchNorm2d(size))
-            self.add_module(f"activation_{i}", nn.ReLU())
             self.add_module(f"pool_{i}", nn.MaxPool2d(2))
+            self.add_module(f"activation_{i}", nn.ReLU())  # of a quarter of the values, to the same result
             depth = size
         self.add_module("flatten", nn.Flatten())
-        self.add_module("hidden", nn.Linear(depth * (height // shrunk) * (width // shrunk), hidden_size))
+        self.add_module("hidden", Linear(depth * (height // shrunk) * (width // shrunk), hidden_size))
         self.add_module("activation", nn.ReLU())
         if dropout > 0:
             self.add_module("dropout", nn.Dropout(dropout))
         self.add_module("head", nn.Linear(hidden_size, n_outputs))
+        # In this layout torch pools and normalises several times faster.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, X: Tensor) -> Tensor:
         """Images of shape (n_samples, channels, height, width), or flattened, to (n_samples, n_outputs)."""
-        return super().forward(X.reshape(-1, *self._image_shape))
+        images = X.reshape(-1, *self._image_shape)
+        return super().forward(images.contiguous(memory_format=torch.channels_last))
 
 
 def _image_shape(input_shape: tuple[int, ...], image_shape: Sequence[int] | None) -> tuple[int, int, int]:

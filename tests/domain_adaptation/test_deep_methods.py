@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -17,10 +18,11 @@ from sklearn_dl.domain_adaptation import (
     DeepCORALClassifier,
     DeepCORALRegressor,
     MCCClassifier,
+    mk_mmd,
 )
 from sklearn_dl.domain_adaptation.adapted_network import Seen
 from sklearn_dl.domain_adaptation.domain_batches import DomainRows
-from sklearn_dl.nn import certainty, class_confusion, coral_loss, multi_kernel_mmd
+from sklearn_dl.nn import MLP, certainty, class_confusion, coral_loss, multi_kernel_mmd
 
 
 def shifted_domains(n=300, seed=0):
@@ -110,7 +112,10 @@ def seen_pair(n=10, width=4, n_outputs=3):
     ("model", "expected"),
     [
         (DeepCORALClassifier(transfer_weight=3.0), lambda s, t: coral_loss(s.layers[0], t.layers[0])),
-        (DANClassifier(transfer_weight=3.0), lambda s, t: multi_kernel_mmd(s.layers[0], t.layers[0])),
+        (
+            DANClassifier(transfer_weight=3.0, kernel_weights="equal"),
+            lambda s, t: multi_kernel_mmd(s.layers[0], t.layers[0]),
+        ),
         (MCCClassifier(transfer_weight=3.0), lambda s, t: class_confusion(t.outputs)),
     ],
 )
@@ -124,10 +129,12 @@ def test_the_term_is_its_loss_times_its_weight(model, expected):
 
 def test_the_conditional_head_takes_every_product_and_weighs_by_certainty():
     source, target = seen_pair()
-    judged = CDANClassifier()._judged(source)
+    model = CDANClassifier()
+    model.domains_ = np.array([1, -1])
+    products = model._make_domain_head(source)[0](model._judged(source))
     p = source.outputs.softmax(1)
     for row, k, d in itertools.product(range(10), range(3), range(4)):
-        assert judged[row, 4 * k + d].item() == pytest.approx(
+        assert products[row, 4 * k + d].item() == pytest.approx(
             (p[row, k] * source.layers[0][row, d]).item(), rel=1e-5
         )
     weight = CDANClassifier()._domain_weight(source, target).numpy()
@@ -137,6 +144,51 @@ def test_the_conditional_head_takes_every_product_and_weighs_by_certainty():
         np.testing.assert_allclose(part, 10 * slow / slow.sum(), rtol=1e-5)
     assert CDANClassifier(entropy_conditioning=False)._domain_weight(source, target) is None
     assert not certainty(p.requires_grad_()).requires_grad
+
+
+def test_very_many_products_are_combined_at_random():
+    source, _ = seen_pair(width=1500)
+    model = CDANClassifier(n_random_products=7, domain_hidden_layer_sizes=())
+    model.domains_ = np.array([1, -1])
+    judged, head = model._judged(source), model._make_domain_head(source)
+    assert head[1].head.in_features == 7
+    combine = head[0].combine
+    f, p = source.layers[0], source.outputs.softmax(1)
+    for row, k in itertools.product(range(10), range(7)):
+        expected = sum(combine.left[k] * f[row]) * sum(combine.right[k] * p[row])
+        assert head[0](judged)[row, k].item() == pytest.approx(expected.item(), rel=1e-3)
+    assert not list(head[0].parameters())  # drawn once, never trained
+    all_of_them = model.set_params(n_random_products=None)._make_domain_head(source)
+    assert all_of_them[0](judged).shape == (10, 4500)
+
+
+def test_random_products_are_kept_with_the_weights():
+    X, y, domain = shifted_domains(40)
+    X = np.tile(X, (1, 700))
+    options = {"module_params": {"hidden_layer_sizes": (2100,)}, "module": MLP, "n_random_products": 16}
+    model = CDANClassifier(max_epochs=1, random_state=0, **options).fit(X, y, domain)
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.predict_domain(X), model.predict_domain(X))
+    before = CDANClassifier(max_epochs=2, random_state=0, **options).fit(X, y, domain)
+    drawn = [m.module_.domain_head[0].combine.left for m in (model, loaded, before)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[2])
+
+
+def test_the_weights_of_the_kernels_are_those_of_the_most_powerful_test():
+    torch.manual_seed(0)
+    source, target = (scale * torch.randn(40, 3, dtype=torch.float64) for scale in (1.0, 1.3))
+    rows = torch.cat([source, target])
+    mean = ((rows[:, None] - rows) ** 2).sum() / (80 * 79)
+    bandwidths = (0.25, 0.5, 1.0, 2.0, 4.0)
+    expected = mk_mmd(source, target, [1 / (width * mean.item()) for width in bandwidths])
+    model = DANClassifier(bandwidths=bandwidths)
+    parts = [multi_kernel_mmd(source, target, (width,)) for width in bandwidths]
+    weighted = sum(w * part.item() for w, part in zip(expected.weights, parts, strict=True))
+    assert model._distance(source, target).item() == pytest.approx(weighted, rel=1e-4)
+    equal = model.set_params(kernel_weights="equal")._distance(source, target)
+    assert equal.item() == pytest.approx(torch.stack(parts).mean().item(), rel=1e-5)
+    assert np.ptp(expected.weights) > 0.1
 
 
 def test_gradients_reach_the_features_reversed_and_the_domain_head_as_they_are():

@@ -9,9 +9,9 @@ from sklearn_dl.nn import (
     Backprop,
     Ensemble,
     absolute_error,
-    backprop,
     cross_entropy,
     huber,
+    linear,
     quantile,
     squared_error,
 )
@@ -101,9 +101,9 @@ def test_few_and_many_classes_give_the_gradient_of_autograd(n_classes):
 
 @pytest.mark.parametrize("onednn", [False, True])
 def test_wide_float32_layers_keep_single_precision(onednn, monkeypatch):
-    if onednn and not backprop._HAS_ONEDNN:
+    if onednn and not linear._HAS_ONEDNN:
         pytest.skip("this processor has no AVX-512, or this torch no oneDNN")
-    monkeypatch.setattr(backprop, "_HAS_ONEDNN", onednn)
+    monkeypatch.setattr(linear, "_HAS_ONEDNN", onednn)
     mlp, X, target = biased_mlp(784, 10, (256, 256)), torch.randn(128, 784), torch.arange(128) % 10
     loss = Backprop(mlp, cross_entropy)(X, target)
     single = gradient(mlp).double()

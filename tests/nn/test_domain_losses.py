@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_dl.nn import SmallCNN, certainty, class_confusion, coral_loss, multi_kernel_mmd
+from sklearn_dl.nn import (
+    RandomMultilinear,
+    SmallCNN,
+    certainty,
+    class_confusion,
+    coral_loss,
+    multi_kernel_mmd,
+)
+from sklearn_dl.nn.multilinear import all_products
 
 
 @pytest.fixture
@@ -123,3 +131,13 @@ def test_a_small_cnn_refuses_rows_that_are_no_images():
         SmallCNN((65,), 2)
     with pytest.raises(ValueError, match="images of at least 4 x 4; got 2 x 8"):
         SmallCNN((1, 2, 8), 2)
+
+
+def test_random_products_have_the_inner_products_of_all_products_on_average():
+    rng = np.random.default_rng(0)
+    left, right = tensors(rng.normal(size=(2, 6)), rng.normal(size=(2, 4)))
+    torch.manual_seed(0)
+    rows, products = RandomMultilinear(6, 4, 400_000).double()(left, right), all_products(left, right)
+    np.testing.assert_array_equal(products[1], np.outer(right[1], left[1]).ravel())
+    scale = torch.outer(products.norm(dim=1), products.norm(dim=1))
+    torch.testing.assert_close(rows @ rows.t() / scale, products @ products.t() / scale, rtol=0, atol=0.03)

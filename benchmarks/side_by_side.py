@@ -12,7 +12,6 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-SETTLE_S = 0.1  # idle threads of a BLAS spin for some 25 ms after its last call, which delays the next job
 
 Quality = float | Mapping[str, float]
 Job = Callable[[], Callable[[], Quality]]
@@ -30,6 +29,7 @@ def compare(
     reference: str,
     rounds: int = 7,
     warm_up: bool = True,
+    pause_s: float = 0.0,
 ) -> list[dict[str, Any]]:
     """Run the jobs in turn, `rounds` times, and return a row for each.
 
@@ -44,6 +44,8 @@ def compare(
         Times each job runs; medians are reported.
     warm_up : bool, default=True
         Run each job once before, unmeasured.
+    pause_s : float, default=0.0
+        Seconds to wait before each run.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def compare(
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
     for turn in range(rounds + warm_up):
         for name, job in jobs.items():
-            time.sleep(SETTLE_S)
+            time.sleep(pause_s)
             cpu, wall = time.process_time(), time.perf_counter()
             judge = job()
             spent = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}

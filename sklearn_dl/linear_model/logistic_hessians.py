@@ -93,7 +93,7 @@ def inverse_of(hessian: np.ndarray) -> InverseHessian:
     factor, failed = linalg.lapack.dpotrf(hessian.T, lower=True, clean=False, overwrite_a=True)
     if not failed and np.diag(factor).min(initial=np.inf) ** 2 > _SINGULAR:
         return lambda gradient: (
-            (linalg.cho_solve((factor, True), (gradient.T / scale).T, check_finite=False).T / scale).T
+            (linalg.lapack.dpotrs(factor, (gradient.T / scale).T, lower=True)[0].T / scale).T
         )
     hessian[np.diag_indices_from(hessian)] = diagonal
     values, vectors = linalg.eigh(hessian, lower=True, overwrite_a=True)

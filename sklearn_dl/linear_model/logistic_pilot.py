@@ -14,14 +14,18 @@ _MAX_TRIALS = 10
 
 
 def pilot_of(loss: LogisticLoss, size: int | None = None) -> LogisticLoss:
-    """The loss of `size` rows that count, drawn at random and always the same; of `pilot_size` for None."""
+    """The loss of `size` rows that count, of `pilot_size` for None: always the same random ones.
+
+    One is drawn from each of as many equal parts of the table.
+    """
     xp, size = loss.xp, pilot_size(loss) if size is None else size
     candidates = None if loss.weight is None else xp.where(loss.weight > 0)[0]
     n_candidates = loss.n_samples if candidates is None else len(candidates)
     if loss.n_samples == n_candidates <= size:
         return loss
-    chosen = np.random.default_rng(0).choice(n_candidates, min(size, n_candidates), replace=False)
-    rows = move_like(np.sort(chosen), loss.codes, keep_dtype=True)
+    edges = np.linspace(0, n_candidates, min(size, n_candidates) + 1).astype(np.int64)
+    chosen = np.random.default_rng(0).integers(edges[:-1], edges[1:])
+    rows = move_like(chosen, loss.codes, keep_dtype=True)
     rows = rows if candidates is None else candidates[rows]
     return LogisticLoss(
         rows_of(loss.X, rows),

@@ -148,8 +148,12 @@ def test_only_training_names_skorch():
 
 
 def test_nn_is_made_of_torch_alone():
-    packages = {found.target.split(".")[0] for found in IMPORTS if unit_of(found.module) == "nn"}
+    found = [found for found in IMPORTS if unit_of(found.module) == "nn"]
+    kernels = "sklearn_dl.nn.norm_pool_kernels"
+    packages = {one.target.split(".")[0] for one in found if one.module != kernels}
     assert packages - sys.stdlib_module_names == {"torch", "sklearn_dl"}
+    assert {one.target.split(".")[0] for one in found if one.module == kernels} == {"numpy", "numba"}
+    assert not any(one.at_import for one in found if one.target.startswith(kernels))
 
 
 def test_no_module_imports_matplotlib_before_it_plots():

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_dl.nn.linear import Linear
+from sklearn_dl.nn.norm_pool import norm_pool_relu
 
 
 class SmallCNN(nn.Sequential):
@@ -77,8 +78,14 @@ class SmallCNN(nn.Sequential):
 
     def forward(self, X: Tensor) -> Tensor:
         """Images of shape (n_samples, channels, height, width), or flattened, to (n_samples, n_outputs)."""
-        images = X.reshape(-1, *self._image_shape)
-        return super().forward(images.contiguous(memory_format=torch.channels_last))
+        images = X.reshape(-1, *self._image_shape).contiguous(memory_format=torch.channels_last)
+        layers = iter(self)
+        for layer in layers:
+            if isinstance(layer, nn.BatchNorm2d):
+                images = norm_pool_relu(images, layer, next(layers), next(layers))
+            else:
+                images = layer(images)
+        return images
 
 
 def _image_shape(input_shape: tuple[int, ...], image_shape: Sequence[int] | None) -> tuple[int, int, int]:

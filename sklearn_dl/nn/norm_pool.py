@@ -31,7 +31,7 @@ def norm_pool_relu(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn
     statistics = torch.empty(3, norm.num_features)
     pooled = _NormPoolReLU.apply(X, norm.weight, norm.bias, norm.eps, statistics)
     if norm.track_running_stats:
-        _track(norm, statistics[0], statistics[1], X.numel() // norm.num_features)
+        track(norm, statistics[0], statistics[1], X.numel() // norm.num_features)
     return pooled
 
 
@@ -42,34 +42,35 @@ _LEAST_SIZE = 1 << 17
 
 
 def fuses(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU) -> bool:
-    """Whether the three layers are computed as one.
+    """Whether the three layers are computed as one: of images that `suits`, by layers that `are_plain`."""
+    is_in_layout = X.ndim == 4 and X.is_contiguous(memory_format=torch.channels_last)
+    return is_in_layout and suits(X, X.numel()) and are_plain(norm, pool, relu)
 
-    They are in training, of float32 images in the layout `torch.channels_last` on the CPU, with 2 x 2 pixels
-    pooled, if they are torch's own layers without hooks, the images are neither few nor the threads many.
-    """
+
+def suits(X: Tensor, size: int) -> bool:
+    """Whether X is float32 on the CPU, many values are normalised, and threads are few."""
     return (
-        X.numel() >= _LEAST_SIZE
+        size >= _LEAST_SIZE
         and X.device.type == "cpu"
         and X.dtype == torch.float32
-        and X.ndim == 4
-        and X.is_contiguous(memory_format=torch.channels_last)
         and torch.get_num_threads() <= _MAX_THREADS
-        and type(norm) is nn.BatchNorm2d
-        and norm.training
-        and norm.weight is not None
-        and type(pool) is nn.MaxPool2d
-        and _is_plain(pool)
-        and type(relu) is nn.ReLU
-        and not any(_has_hooks(module) for module in (norm, pool, relu))
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
     )
 
 
-def _is_plain(pool: nn.MaxPool2d) -> bool:
-    squares = all(value in (2, (2, 2)) for value in (pool.kernel_size, pool.stride))
-    rest = (pool.padding, pool.dilation, pool.ceil_mode, pool.return_indices) == (0, 1, False, False)
-    return squares and rest
+def are_plain(norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU, *others: nn.Module) -> bool:
+    """Whether the layers are torch's own, train, pool 2 x 2 pixels, and they and the others have no hooks."""
+    return (
+        type(norm) is nn.BatchNorm2d
+        and norm.training
+        and norm.weight is not None
+        and type(pool) is nn.MaxPool2d
+        and all(value in (2, (2, 2)) for value in (pool.kernel_size, pool.stride))
+        and (pool.padding, pool.dilation, pool.ceil_mode, pool.return_indices) == (0, 1, False, False)
+        and type(relu) is nn.ReLU
+        and not any(_has_hooks(module) for module in (norm, pool, relu, *others))
+    )
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -82,7 +83,7 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _track(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, n_pixels: int) -> None:
+def track(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, n_pixels: int) -> None:
     """Move the running statistics as torch does, with the unbiased variance."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
@@ -102,7 +103,7 @@ class _NormPoolReLU(torch.autograd.Function):
         n, depth, height, width = X.shape
         pooled, winners, places = (
             torch.empty((n, height // 2, width // 2, depth), dtype=dtype)
-            for dtype in (torch.float32, torch.float32, torch.int32)
+            for dtype in (torch.float32, torch.float32, torch.uint8)
         )
         written = [tensor.numpy() for tensor in (statistics, pooled, winners, places)]
         normalize_and_pool(_pixels(X), weight.detach().numpy(), bias.detach().numpy(), eps, *written)
@@ -113,7 +114,7 @@ class _NormPoolReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        X, weight, bias, pooled = ctx.saved_tensors
+        X, weight, bias, _ = ctx.saved_tensors
         if torch.is_grad_enabled():  # for gradients of gradients
             return _by_autograd(X, weight, bias, ctx.eps, gradient)
         from sklearn_dl.nn.norm_pool_kernels import differentiate

@@ -1,6 +1,7 @@
 """Compiled loops: batch normalisation, max-pooling over 2 x 2 pixels and ReLU in one pass over the images.
 
-Images have shape (n_samples, height, width, channels), so that the innermost loops run over channels in vectors.
+Images have shape (n_samples, height, width, channels), so that the innermost loops run over channels in
+vectors.
 """
 
 import numpy as np

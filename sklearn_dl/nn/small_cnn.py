@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_dl.nn.linear import Linear
-from sklearn_dl.nn.norm_pool import norm_pool_relu
+from sklearn_dl.nn.stem import conv_norm_pool_relu
 
 
 class SmallCNN(nn.Sequential):
@@ -67,7 +67,7 @@ class SmallCNN(nn.Sequential):
             self.add_module(f"pool_{i}", nn.MaxPool2d(2))
             self.add_module(f"activation_{i}", nn.ReLU())  # of a quarter of the values, to the same result
             depth = size
-        self.add_module("flatten", nn.Flatten())
+        self.add_module("flatten", _FlattenPixels())
         self.add_module("hidden", Linear(depth * (height // shrunk) * (width // shrunk), hidden_size))
         self.add_module("activation", nn.ReLU())
         if dropout > 0:
@@ -81,11 +81,18 @@ class SmallCNN(nn.Sequential):
         images = X.reshape(-1, *self._image_shape).contiguous(memory_format=torch.channels_last)
         layers = iter(self)
         for layer in layers:
-            if isinstance(layer, nn.BatchNorm2d):
-                images = norm_pool_relu(images, layer, next(layers), next(layers))
+            if isinstance(layer, nn.Conv2d):
+                images = conv_norm_pool_relu(images, layer, next(layers), next(layers), next(layers))
             else:
                 images = layer(images)
         return images
+
+
+class _FlattenPixels(nn.Module):
+    """One pixel after the other, each with all its channels: as the layout channels_last has them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1).flatten(1)
 
 
 def _image_shape(input_shape: tuple[int, ...], image_shape: Sequence[int] | None) -> tuple[int, int, int]:

@@ -105,7 +105,7 @@ class _NormPoolReLU(torch.autograd.Function):
             torch.empty((n, height // 2, width // 2, depth), dtype=dtype)
             for dtype in (torch.float32, torch.float32, torch.uint8)
         )
-        written = [tensor.numpy() for tensor in (statistics, pooled, winners, places)]
+        written: Any = [tensor.numpy() for tensor in (statistics, pooled, winners, places)]
         normalize_and_pool(_pixels(X), weight.detach().numpy(), bias.detach().numpy(), eps, *written)
         pooled = pooled.permute(0, 3, 1, 2)
         ctx.save_for_backward(X, weight, bias, pooled)
@@ -121,8 +121,9 @@ class _NormPoolReLU(torch.autograd.Function):
 
         of_X, of_parameters = torch.empty_like(X), torch.empty(2, len(weight))
         arriving = _pixels(gradient.contiguous(memory_format=torch.channels_last))
-        given = (_pixels(X), weight.detach().numpy(), *ctx.written)
-        differentiate(*given, arriving, _pixels(of_X), of_parameters.numpy())
+        given = (_pixels(X), weight.detach().numpy(), *ctx.written, arriving)
+        arrays: Any = (*given, _pixels(of_X), of_parameters.numpy())
+        differentiate(*arrays)
         return of_X, *of_parameters, None, None
 
 

@@ -1,7 +1,8 @@
 """A small convolutional network for small images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ class SmallCNN(nn.Sequential):
     def forward(self, X: Tensor) -> Tensor:
         """Images of shape (n_samples, channels, height, width), or flattened, to (n_samples, n_outputs)."""
         images = X.reshape(-1, *self._image_shape).contiguous(memory_format=torch.channels_last)
-        layers = iter(self)
+        layers: Iterator[Any] = iter(self)
         for layer in layers:
             if isinstance(layer, nn.Conv2d):
                 images = conv_norm_pool_relu(images, layer, next(layers), next(layers), next(layers))

@@ -39,7 +39,8 @@ def conv_norm_pool_relu(
     pooled = _Stem.apply(X, *parameters, conv.padding[0], norm.eps, statistics)
     if norm.track_running_stats:
         rows, columns = _size_after(X, conv)
-        track(norm, *torch.from_numpy(statistics[:2]), len(X) * rows * columns)
+        mean, variance = torch.from_numpy(statistics[:2])
+        track(norm, mean, variance, len(X) * rows * columns)
     return pooled
 
 
@@ -96,16 +97,16 @@ class _Stem(torch.autograd.Function):
         n_outputs, side = len(weight), weight.shape[2]
         kernel = weight.detach().permute(2, 3, 1, 0).reshape(-1, n_outputs).contiguous().numpy()
         bias = np.zeros(n_outputs, np.float32) if conv_bias is None else conv_bias.detach().numpy()
-        given = (kernel, bias, norm_weight.detach().numpy(), norm_bias.detach().numpy(), side, eps)
+        given: Any = (kernel, bias, norm_weight.detach().numpy(), norm_bias.detach().numpy(), side, eps)
         padded = np.empty((n, height + 2 * padding, width + 2 * padding, depth), np.float32)
         shape = (n, (padded.shape[1] - side + 1) // 2, (padded.shape[2] - side + 1) // 2, n_outputs)
-        pooled, winners = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        patches, places = np.empty((len(kernel), 1 + n_outputs)), np.empty(shape, np.uint8)
-        kept = padded, patches, statistics, pooled, winners, places
+        patches = np.empty((len(kernel), 1 + n_outputs))
+        pooled, places = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+        kept: Any = padded, patches, statistics, pooled, places
         run_stem(X.permute(0, 2, 3, 1).contiguous().numpy(), *given, *kept)
         result = torch.from_numpy(pooled).permute(0, 3, 1, 2)
         ctx.save_for_backward(X, weight, conv_bias, norm_weight, norm_bias, result)
-        ctx.padding, ctx.eps, ctx.kept = padding, eps, kept
+        ctx.padding, ctx.eps, ctx.kernel, ctx.kept = padding, eps, kernel, kept
         return result
 
     @staticmethod
@@ -117,14 +118,10 @@ class _Stem(torch.autograd.Function):
 
         n_outputs, depth, side, _ = weight.shape
         of_kernel, of_norm = torch.empty(side, side, depth, n_outputs), torch.empty(2, n_outputs)
-        differentiate_stem(
-            side,
-            norm_weight.detach().numpy(),
-            *ctx.kept,
-            gradient.permute(0, 2, 3, 1).contiguous().numpy(),
-            of_kernel.view(-1, n_outputs).numpy(),
-            of_norm.numpy(),
-        )
+        arriving = gradient.permute(0, 2, 3, 1).contiguous().numpy()
+        given = (ctx.kernel, side, norm_weight.detach().numpy(), *ctx.kept, arriving)
+        arrays: Any = (*given, of_kernel.view(-1, n_outputs).numpy(), of_norm.numpy())
+        differentiate_stem(*arrays)
         of_bias = None if conv_bias is None else torch.zeros_like(conv_bias)
         return None, of_kernel.permute(3, 2, 0, 1), of_bias, *of_norm, *[None] * 3
 

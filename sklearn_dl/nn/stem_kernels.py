@@ -32,9 +32,7 @@ _FAST = {"nsz", "contract", "reassoc"}  # NaN stays NaN
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def run_stem(
-    images, kernel, conv_bias, weight, bias, side, eps, padded, patches, statistics, pooled, winners, places
-):
+def run_stem(images, kernel, conv_bias, weight, bias, side, eps, padded, patches, statistics, pooled, places):
     """Convolve, normalise and pool `images`; keep in the other arrays what :func:`differentiate_stem` takes.
 
     Parameters
@@ -49,10 +47,8 @@ def run_stem(
         Mean and biased variance of each output, and 1 / sqrt(variance + eps).
     pooled : float32 array of shape (n_samples, rows // 2, columns // 2, n_outputs)
         The largest normalised value in each square of 2 x 2, or 0 if that is negative.
-    winners : float32 array of the same shape
-        The convolution there.
     places : uint8 array of the same shape
-        Its place in the square, 0 to 3, the first where several are as large.
+        The place of that value in the square, 0 to 3, the first where several are as large.
     """
     n, height, width, _ = images.shape
     padding = (padded.shape[1] - height) // 2
@@ -83,14 +79,12 @@ def run_stem(
         statistics[1, c] = variance
         statistics[2, c] = 1 / np.sqrt(variance + eps)
     scale = weight * statistics[2]
-    _convolve_and_pool(
-        padded, offsets, kernel, moved_bias, statistics[0], scale, bias, pooled, winners, places
-    )
+    _convolve_and_pool(padded, offsets, kernel, moved_bias, statistics[0], scale, bias, pooled, places)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def differentiate_stem(
-    side, weight, padded, patches, statistics, pooled, winners, places, gradient, of_kernel, of_norm
+    kernel, side, weight, padded, patches, statistics, pooled, places, gradient, of_kernel, of_norm
 ):
     """Gradients of the kernel, and of factor and summand of the normalisation, from that of what was pooled.
 
@@ -99,16 +93,16 @@ def differentiate_stem(
     bias of the convolution has no gradient, since normalisation takes it out.
     """
     n_taps, n_outputs = of_kernel.shape
-    sums, products = np.zeros(n_outputs), np.zeros(n_outputs)
-    by_tap = np.zeros((n_taps, n_outputs))
-    offsets = _offsets(padded, side)
-    _sum_winners(padded, offsets, statistics[0], pooled, winners, places, gradient, sums, products, by_tap)
+    sums, by_tap = np.zeros(n_outputs), np.zeros((n_taps, n_outputs))
+    _sum_winners(padded, _offsets(padded, side), pooled, places, gradient, sums, by_tap)
     for c in range(n_outputs):
-        inverse_deviation = np.float64(statistics[2, c])
-        of_norm[0, c] = products[c] * inverse_deviation
+        inverse_deviation, product = np.float64(statistics[2, c]), 0.0  # of gradient and distance from mean
+        for t in range(n_taps):
+            product += kernel[t, c] * (by_tap[t, c] - patches[t, 0] * sums[c])
+        of_norm[0, c] = product * inverse_deviation
         of_norm[1, c] = sums[c]
         for t in range(n_taps):
-            dense = patches[t, 0] * sums[c] + patches[t, 1 + c] * products[c] * inverse_deviation**2
+            dense = patches[t, 0] * sums[c] + patches[t, 1 + c] * product * inverse_deviation**2
             of_kernel[t, c] = weight[c] * inverse_deviation * (by_tap[t, c] - dense)
 
 
@@ -162,11 +156,10 @@ def _product(values, others):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _convolve_and_pool(padded, offsets, kernel, bias, mean, scale, shift, pooled, winners, places):
+def _convolve_and_pool(padded, offsets, kernel, bias, mean, scale, shift, pooled, places):
     """Write ReLU of the largest (convolution - mean) * scale + shift in each square of 2 x 2 to `pooled`.
 
-    `winners` become the convolution there, `places` its position, 0 to 3, the first where several are as
-    large.
+    `places` become its position, 0 to 3, the first where several are as large.
     """
     n_images, n_rows, n_columns, n_outputs = pooled.shape
     depth = padded.shape[3]
@@ -202,25 +195,24 @@ def _convolve_and_pool(padded, offsets, kernel, bias, mean, scale, shift, pooled
                     scaled = multiply(below_right, factor)
                     value = where_larger(scaled, largest, below_right, value)
                     place = where_larger(scaled, largest, fourth, place)
-                    store(winners, out + c, value)
                     store_bytes(places, out + c, place)
                     normalized = add_product(load(shift, c), subtract(value, load(mean, c)), factor)
                     store(pooled, out + c, where_larger(first, normalized, first, normalized))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _sum_winners(padded, offsets, mean, pooled, winners, places, gradient, sums, products, of_kernel):
+def _sum_winners(padded, offsets, pooled, places, gradient, sums, by_tap):
     """Sums over the winners whose ReLU is open.
 
-    With g the gradient of what was pooled, `sums` become those of g, `products` those of g times the
-    convolution's distance from the mean, and `of_kernel` those of g times each tap of the winning patch.
+    With g the gradient of what was pooled, `sums` become those of g, and `by_tap` those of g times each tap
+    of the winning patch.
     """
     n_images, n_rows, n_columns, n_outputs = pooled.shape
     n_taps, depth = len(offsets), padded.shape[3]
     stride = padded.shape[2] * depth
     zero, second = repeat(np.float32(0)), repeat(np.float32(1))
     third, fourth = repeat(np.float32(2)), repeat(np.float32(3))
-    part = np.empty((n_taps + 2, n_outputs), np.float32)  # of one image
+    part = np.empty((n_taps + 1, n_outputs), np.float32)  # of one image
     for i in range(n_images):
         part[:] = 0
         image = padded[i].reshape(-1)
@@ -232,9 +224,6 @@ def _sum_winners(padded, offsets, mean, pooled, winners, places, gradient, sums,
                     given = where_larger(load(pooled, out + c), zero, load(gradient, out + c), zero)
                     total = n_taps * n_outputs + c
                     store(part, total, add(load(part, total), given))
-                    total += n_outputs
-                    centered = subtract(load(winners, out + c), load(mean, c))
-                    store(part, total, add_product(load(part, total), given, centered))
                     place = load_bytes(places, out + c)
                     above_left = where_equal(place, zero, given, zero)
                     above_right = where_equal(place, second, given, zero)
@@ -248,6 +237,5 @@ def _sum_winners(padded, offsets, mean, pooled, winners, places, gradient, sums,
                         tap = add_scaled(tap, below_left, image, at + stride)
                         tap = add_scaled(tap, below_right, image, at + stride + depth)
                         store(part, t * n_outputs + c, tap)
-        of_kernel += part[:n_taps]
+        by_tap += part[:n_taps]
         sums += part[n_taps]
-        products += part[n_taps + 1]

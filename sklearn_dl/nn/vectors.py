@@ -7,11 +7,12 @@ ones.
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import extending, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
 
 LANES = 16
+
+intrinsic: Any = extending.intrinsic
 
 _INT8, _INT32 = ir.IntType(8), ir.IntType(32)
 _FLOATS, _BYTES = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(_INT8, LANES)
@@ -22,8 +23,8 @@ class _Vector(types.Type):
         super().__init__(name="float32x16")
 
 
-@register_model(_Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+@extending.register_model(_Vector)
+class _VectorModel(extending.models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _FLOATS)
 
@@ -31,54 +32,53 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 _VECTOR = _Vector()
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, target: Any) -> Any:
+def _pointer(context: Any, builder: Any, kind: Any, array_and_index: Any, target: Any) -> Any:
     if kind.layout != "C":
         raise TypeError(f"Vectors are read from contiguous arrays alone; got {kind}.")
+    array, index = array_and_index
     array = context.make_array(kind)(context, builder, array)
     return builder.bitcast(builder.gep(array.data, [index]), target.as_pointer())
 
 
 @intrinsic
-def load(typing_context, array, index):  # type: ignore[no-untyped-def]
+def load(typing_context, array, index):
     """16 entries of a contiguous float32 array from `index`, counted over all its axes."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature.args[0], *values, _FLOATS), align=4)
+        return builder.load(_pointer(context, builder, signature.args[0], values, _FLOATS), align=4)
 
     return _VECTOR(array, index), lowered
 
 
 @intrinsic
-def store(typing_context, array, index, vector):  # type: ignore[no-untyped-def]
+def store(typing_context, array, index, vector):
     """Write 16 entries of a contiguous float32 array from `index`, counted over all its axes."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array, index, vector = values
-        builder.store(vector, _pointer(context, builder, signature.args[0], array, index, _FLOATS), align=4)
+        builder.store(values[2], _pointer(context, builder, signature.args[0], values[:2], _FLOATS), align=4)
         return context.get_dummy_value()
 
     return types.void(array, index, vector), lowered
 
 
 @intrinsic
-def load_bytes(typing_context, array, index):  # type: ignore[no-untyped-def]
+def load_bytes(typing_context, array, index):
     """16 entries of a contiguous uint8 array, as float32."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        few = builder.load(_pointer(context, builder, signature.args[0], *values, _BYTES), align=1)
+        few = builder.load(_pointer(context, builder, signature.args[0], values, _BYTES), align=1)
         return builder.uitofp(few, _FLOATS)
 
     return _VECTOR(array, index), lowered
 
 
 @intrinsic
-def store_bytes(typing_context, array, index, vector):  # type: ignore[no-untyped-def]
+def store_bytes(typing_context, array, index, vector):
     """Write 16 whole numbers from 0 to 255 to a contiguous uint8 array."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array, index, vector = values
-        few = builder.fptoui(vector, _BYTES)
-        builder.store(few, _pointer(context, builder, signature.args[0], array, index, _BYTES), align=1)
+        few = builder.fptoui(values[2], _BYTES)
+        builder.store(few, _pointer(context, builder, signature.args[0], values[:2], _BYTES), align=1)
         return context.get_dummy_value()
 
     return types.void(array, index, vector), lowered
@@ -91,7 +91,7 @@ def _repeated(builder: Any, number: Any) -> Any:
 
 
 @intrinsic
-def repeat(typing_context, number):  # type: ignore[no-untyped-def]
+def repeat(typing_context, number):
     """The float32 `number` in all places."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -101,19 +101,19 @@ def repeat(typing_context, number):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def add_scaled(typing_context, total, vector, array, index):  # type: ignore[no-untyped-def]
+def add_scaled(typing_context, total, vector, array, index):
     """Add vector * entry `index` of a contiguous float32 array to `total`."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        total, vector, array, index = values
-        place = _pointer(context, builder, signature.args[2], array, index, ir.FloatType())
+        total, vector = values[:2]
+        place = _pointer(context, builder, signature.args[2], values[2:], ir.FloatType())
         return _multiply_add(builder, vector, _repeated(builder, builder.load(place)), total)
 
     return _VECTOR(_VECTOR, _VECTOR, array, index), lowered
 
 
 @intrinsic
-def add_product(typing_context, total, vector, other):  # type: ignore[no-untyped-def]
+def add_product(typing_context, total, vector, other):
     """Add vector * other to `total`, place by place."""
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -134,7 +134,7 @@ def _binary(name: str) -> Any:
         return getattr(builder, name)(*values)
 
     @intrinsic
-    def of_two(typing_context, vector, other):  # type: ignore[no-untyped-def]
+    def of_two(typing_context, vector, other):
         return _VECTOR(_VECTOR, _VECTOR), lowered
 
     return of_two
@@ -149,7 +149,7 @@ def _chosen(comparison: str) -> Any:
         return builder.select(builder.fcmp_ordered(comparison, left, right), one, other)
 
     @intrinsic
-    def chosen(typing_context, left, right, one, other):  # type: ignore[no-untyped-def]
+    def chosen(typing_context, left, right, one, other):
         return _VECTOR(_VECTOR, _VECTOR, _VECTOR, _VECTOR), lowered
 
     return chosen

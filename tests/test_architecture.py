@@ -147,9 +147,13 @@ def test_only_training_names_skorch():
     }
 
 
-def test_nn_is_made_of_torch_alone():
-    packages = {found.target.split(".")[0] for found in IMPORTS if unit_of(found.module) == "nn"}
-    assert packages - sys.stdlib_module_names == {"torch", "sklearn_dl"}
+def test_nn_is_made_of_torch_and_of_kernels_that_are_loaded_when_asked_for():
+    found = [found for found in IMPORTS if unit_of(found.module) == "nn"]
+    kernels = tuple(f"sklearn_dl.nn.{name}" for name in ("norm_pool_kernels", "stem_kernels", "vectors"))
+    packages = {one.target.split(".")[0] for one in found if one.module not in kernels}
+    assert packages - sys.stdlib_module_names == {"torch", "numpy", "sklearn_dl"}
+    asked = [one for one in found if one.target.startswith(kernels) and one.module not in kernels]
+    assert not any(one.at_import for one in asked)
 
 
 def test_no_module_imports_matplotlib_before_it_plots():

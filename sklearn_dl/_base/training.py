@@ -15,7 +15,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_dl._base.batches import Batch, Rows, Stream, n_batch_rows
-from sklearn_dl._base.devices import threads_worth
+from sklearn_dl._base.devices import keep_freed_memory, threads_worth
 from sklearn_dl._base.errors import DivergenceError, in_words
 from sklearn_dl._base.net_state import NetState
 from sklearn_dl._base.optimizers import make_optimizer
@@ -137,6 +137,7 @@ class TrainingNet(NetState, NeuralNet):
             self.module_.load_state_dict(self._raw_state)
         if owner.compile:
             self.module_.compile()
+        keep_freed_memory()
         try:
             with in_words(type(owner).__name__), threads_worth(self._operations_a_step()):
                 self.partial_fit(rows)

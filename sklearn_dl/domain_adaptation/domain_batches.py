@@ -52,15 +52,23 @@ class DomainRows(Rows):
     def __len__(self) -> int:
         return len(self.source) + len(self.target)
 
+    def _n_taken(self) -> int:
+        """Rows of each domain in an epoch."""
+        return max(len(self.source), len(self.target), 2)
+
     def n_batches(self, batch_size: int) -> int:
         """Batches in an epoch."""
-        return math.ceil(max(len(self.source), len(self.target)) / _half(batch_size))
+        n_rows = self._n_taken()
+        return min(math.ceil(n_rows / _half(batch_size)), n_rows // 2)
 
     def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[DomainBatch]:
-        """All rows of the larger domain, and as many of the other, as `generator` shuffles them."""
-        half, n_batches = _half(batch_size), self.n_batches(batch_size)
-        orders = [_order(len(rows), n_batches * half, generator) for rows in (self.source, self.target)]
-        for source, target in zip(*(order.split(half) for order in orders), strict=True):
+        """All rows of the larger domain, and as many of the other, as `generator` shuffles them.
+
+        Batches are equally large, up to a row.
+        """
+        n_batches, n_taken = self.n_batches(batch_size), self._n_taken()
+        orders = [_order(len(rows), n_taken, generator) for rows in (self.source, self.target)]
+        for source, target in zip(*(order.tensor_split(n_batches) for order in orders), strict=True):
             domain = self.source_domain.index_select(0, source.to(self.source_domain.device))
             yield DomainBatch(self.source.take(source), self.target.take(target), domain)
 

@@ -102,15 +102,22 @@ def learn_kernel_weights(K: np.ndarray, n: int, reg: float = 1e-4) -> np.ndarray
 def _contributions(K: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """What each row of the two sets contributes to the unbiased discrepancy, the sum of the means."""
     m, own = K.shape[-1] - n, np.diagonal(K, axis1=-2, axis2=-1)
-    x = (K[..., :n, :n].sum(-1) - own[..., :n]) / (n - 1) - K[..., :n, n:].mean(-1)
-    y = (K[..., n:, n:].sum(-1) - own[..., n:]) / (m - 1) - K[..., n:, :n].mean(-1)
+    is_first = np.arange(n + m) < n
+    sums = K @ np.column_stack([is_first, ~is_first]).astype(K.dtype)  # over the rows of each set
+    x = (sums[..., :n, 0] - own[..., :n]) / (n - 1) - sums[..., :n, 1] / m
+    y = (sums[..., n:, 1] - own[..., n:]) / (m - 1) - sums[..., n:, 0] / n
     return x, y
 
 
 def _estimates(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Discrepancy of each kernel and covariance of these, from contributions of shape (n_kernels, n_rows)."""
-    covariances = [np.atleast_2d(np.cov(part)) / part.shape[1] for part in (x, y)]
-    return x.mean(1) + y.mean(1), covariances[0] + covariances[1]
+    return x.mean(1) + y.mean(1), _covariance_of_mean(x) + _covariance_of_mean(y)
+
+
+def _covariance_of_mean(values: np.ndarray) -> np.ndarray:
+    n = values.shape[1]
+    centered = values - values.mean(1, keepdims=True)
+    return centered @ centered.T / (n * (n - 1))
 
 
 def _most_powerful(discrepancies: np.ndarray, covariance: np.ndarray, reg: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Losses that compare two sets of features, or ask predictions for unlabelled rows to be certain."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,17 +70,45 @@ def multi_kernel_mmd(
     al. (2012), A kernel two-sample test, equation 5.
     """
     _check_features("multi_kernel_mmd", source, target)
-    rows, n_source = torch.cat([source, target]), len(source)
-    distances = _squared_distances(rows)
-    n = len(rows)
-    mean = (distances.detach().sum() / (n * (n - 1))).clamp_min(torch.finfo(rows.dtype).tiny)
-    kernels = torch.stack([torch.exp(distances / (-b * mean)) for b in bandwidths])
-    if weigh is None:
-        kernel = kernels.mean(0)
-    else:
-        kernel = torch.tensordot(weigh(kernels.detach(), n_source).to(kernels), kernels, dims=1)
-    within = kernel[:n_source, :n_source].mean() + kernel[n_source:, n_source:].mean()
-    return within - 2 * kernel[:n_source, n_source:].mean()
+    return _MultiKernelMMD.apply(torch.cat([source, target]), len(source), tuple(bandwidths), weigh)
+
+
+class _MultiKernelMMD(torch.autograd.Function):
+    """Discrepancy of the first `n_source` rows and the others; its gradient is known with its value."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        n_source: int,
+        bandwidths: tuple[float, ...],
+        weigh: Callable[[Tensor, int], Tensor] | None,
+    ) -> Tensor:
+        distances = _squared_distances(rows)
+        n, n_kernels = len(rows), len(bandwidths)
+        mean = (distances.sum() / (n * (n - 1))).clamp_min(torch.finfo(rows.dtype).tiny)
+        rates = -1 / (rows.new_tensor(bandwidths) * mean)
+        kernels = torch.exp(rates[:, None, None] * distances)
+        equal = rows.new_full((n_kernels,), 1 / n_kernels)
+        weights = equal if weigh is None else weigh(kernels, n_source).to(kernels)
+        shares = rows.new_full((n,), 1 / n_source)
+        shares[n_source:] = -1 / (n - n_source)
+        kernel, slopes = torch.tensordot(torch.stack([weights, weights * rates]), kernels, dims=1)
+        # The pair of rows i and j has slope s_ij along its squared distance, so row i moves with
+        # 4 sum_j s_ij (x_i - x_j).
+        slopes = slopes * shares[:, None] * shares
+        gradient = 4 * (slopes.sum(1, keepdim=True) * rows - slopes @ rows)
+        ctx.save_for_backward(rows, gradient, rates, weights, shares)
+        return shares @ kernel @ shares
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        rows, of_rows, rates, weights, shares = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for gradients of gradients
+            kernels = torch.exp(rates[:, None, None] * _squared_distances(rows))
+            value = shares @ torch.tensordot(weights, kernels, dims=1) @ shares
+            (of_rows,) = torch.autograd.grad(value, rows, create_graph=True)
+        return gradient * of_rows, None, None, None
 
 
 def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:

@@ -1,12 +1,14 @@
 """A small convolutional network for small images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sklearn_dl.nn.linear import Linear
+from sklearn_dl.nn.stem import conv_norm_pool_relu
 
 
 class SmallCNN(nn.Sequential):
@@ -66,7 +68,7 @@ class SmallCNN(nn.Sequential):
             self.add_module(f"pool_{i}", nn.MaxPool2d(2))
             self.add_module(f"activation_{i}", nn.ReLU())  # of a quarter of the values, to the same result
             depth = size
-        self.add_module("flatten", nn.Flatten())
+        self.add_module("flatten", _FlattenPixels())
         self.add_module("hidden", Linear(depth * (height // shrunk) * (width // shrunk), hidden_size))
         self.add_module("activation", nn.ReLU())
         if dropout > 0:
@@ -77,8 +79,21 @@ class SmallCNN(nn.Sequential):
 
     def forward(self, X: Tensor) -> Tensor:
         """Images of shape (n_samples, channels, height, width), or flattened, to (n_samples, n_outputs)."""
-        images = X.reshape(-1, *self._image_shape)
-        return super().forward(images.contiguous(memory_format=torch.channels_last))
+        images = X.reshape(-1, *self._image_shape).contiguous(memory_format=torch.channels_last)
+        layers: Iterator[Any] = iter(self)
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):
+                images = conv_norm_pool_relu(images, layer, next(layers), next(layers), next(layers))
+            else:
+                images = layer(images)
+        return images
+
+
+class _FlattenPixels(nn.Module):
+    """One pixel after the other, each with all its channels: as the layout channels_last has them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1).flatten(1)
 
 
 def _image_shape(input_shape: tuple[int, ...], image_shape: Sequence[int] | None) -> tuple[int, int, int]:

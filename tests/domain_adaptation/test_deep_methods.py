@@ -85,7 +85,11 @@ def test_batches_are_half_and_half_and_every_pass_is_a_new_order(sizes):
     rows = DomainRows(source, target, torch.zeros(n_source, dtype=torch.int64))
     batches = list(rows.batches(16, torch.Generator().manual_seed(0)))
     assert len(batches) == rows.n_batches(16) == math.ceil(max(sizes) / 8)
-    assert {(len(batch.X), len(batch.target)) for batch in batches} == {(8, 8)}
+    assert all(len(batch.X) == len(batch.target) for batch in batches)
+    lengths = [len(batch.X) for batch in batches]
+    assert sum(lengths) == max(sizes)
+    assert max(lengths) <= 8
+    assert max(lengths) - min(lengths) <= 1
     for parts, n in (
         (torch.cat([b.X for b in batches]), n_source),
         (torch.cat([b.target for b in batches]), n_target),
@@ -93,7 +97,20 @@ def test_batches_are_half_and_half_and_every_pass_is_a_new_order(sizes):
         passes = [part.tolist() for part in parts.split(n) if len(part) == n]
         assert all(sorted(one) == list(range(n)) for one in passes)
         assert all(one != other for one, other in itertools.pairwise(passes))
-    assert all(batch.domain.tolist() == [0] * 8 + [1] * 8 for batch in batches)
+    for batch in batches:
+        assert batch.domain.tolist() == [0] * len(batch.X) + [1] * len(batch.target)
+
+
+@pytest.mark.parametrize("n_rows", range(1, 9))
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 6])
+def test_no_batch_of_few_rows_holds_one_of_a_domain(n_rows, batch_size):
+    source = Rows(torch.arange(n_rows), torch.zeros(n_rows, dtype=torch.int64))
+    target = Rows(torch.arange(1), torch.ones(1, dtype=torch.int64))
+    rows = DomainRows(source, target, torch.zeros(n_rows, dtype=torch.int64))
+    batches = list(rows.batches(batch_size, torch.Generator().manual_seed(0)))
+    assert len(batches) == rows.n_batches(batch_size)
+    assert min(len(part) for batch in batches for part in (batch.X, batch.target)) >= 2
+    assert {index for batch in batches for index in batch.X.tolist()} == set(range(n_rows))
 
 
 # -- the terms
@@ -230,9 +247,11 @@ def test_the_domain_head_separates_domains_where_nothing_is_reversed(cls):
     assert np.mean(model.predict_domain(X) == domain) > 0.9
     course = [row["domain_accuracy"] for row in model.history_]
     assert course[-1] > 0.9 > course[0]
-    blind = cls(transfer_weight=1.0, max_epochs=15, lr=0.01, random_state=0).fit(X, y, domain)
-    assert blind.history_[-1]["domain_accuracy"] < course[-1] - 0.15
-    losses = [row["transfer_loss"] for row in blind.history_]
+    # Where they are reversed, features and head take turns: single epochs and seeds tell little.
+    blinds = [cls(max_epochs=15, lr=0.01, random_state=seed).fit(X, y, domain) for seed in range(3)]
+    means = [np.mean([row["domain_accuracy"] for row in blind.history_[-10:]]) for blind in blinds]
+    assert np.median(means) < np.mean(course[-10:]) - 0.15
+    losses = [row["transfer_loss"] for row in blinds[0].history_]
     assert np.ptp(losses) > 0.01  # a head that answers alike for all rows would stand at log 2
 
 

@@ -109,6 +109,31 @@ def test_no_gradient_flows_through_the_bandwidth(domains):
     assert gradient[3, 2].item() == pytest.approx(slope, rel=1e-5)
 
 
+@pytest.mark.parametrize("weigh", [None, lambda kernels, n_source: kernels.new_tensor([0.2, 0.0, 0.8])])
+def test_gradients_of_the_discrepancy_and_their_gradients_are_those_of_autograd(domains, weigh):
+    source, target = (tensor.requires_grad_() for tensor in tensors(*domains))
+    factors = (0.5, 1.0, 3.0)
+    rows = np.concatenate(domains)
+    mean = ((rows[:, None] - rows) ** 2).sum(2).sum() / (len(rows) * (len(rows) - 1))
+    weights = [1 / 3] * 3 if weigh is None else [0.2, 0.0, 0.8]
+
+    def composed(source, target):
+        def average(a, b):
+            squares = (a[:, None] - b).square().sum(2)
+            kernels = [w * torch.exp(-squares / (f * mean)) for w, f in zip(weights, factors, strict=True)]
+            return sum(kernels).mean()
+
+        return average(source, source) + average(target, target) - 2 * average(source, target)
+
+    found = []
+    for loss in (multi_kernel_mmd(source, target, factors, weigh), composed(source, target)):
+        first = torch.autograd.grad(loss, (source, target), create_graph=True)
+        second = torch.autograd.grad(sum(part.pow(3).sum() for part in first), (source, target))
+        found.append([loss, *first, *second])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("loss", [coral_loss, multi_kernel_mmd])
 def test_wrong_features_are_refused(loss):
     with pytest.raises(ValueError, match=r"shapes \(n_source, d\) and \(n_target, d\); got \(3, 2\)"):

@@ -67,8 +67,8 @@ for name, scoring in scorings.items():
 # %%
 # Against the truth, which a user does not have. The source prefers no adaptation. So does the entropy here: a
 # model that puts all target rows far on one side is sure of itself. The circle closes with adapters alone.
-# Classes agree best with clusters of the target's rows for the best of them, though there is hardly a cluster: a
-# score near 0 says so, and is not to be trusted by itself.
+# Classes agree best with clusters of the target's rows for the best of them, though there are hardly any
+# clusters: a score near 0 says so, and is not to be trusted by itself.
 
 truth = []
 for adapter in adapters.values():

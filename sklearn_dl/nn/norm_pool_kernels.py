@@ -20,9 +20,11 @@ def normalize_and_pool(images, weight, bias, eps, statistics, pooled, winners, p
     1 / sqrt(variance + eps).
     """
     n_images, height, width, n_channels = images.shape
-    _find_moments(images.reshape(n_images * height * width, n_channels), statistics[0], statistics[1])
-    statistics[2] = 1 / np.sqrt(statistics[1] + np.float32(eps))
-    mean, scale = statistics[0], weight * statistics[2]
+    mean, scale = statistics[0], np.empty(n_channels, np.float32)
+    _find_moments(images.reshape(n_images * height * width, n_channels), mean, statistics[1])
+    for c in range(n_channels):
+        statistics[2, c] = 1 / np.sqrt(statistics[1, c] + eps)
+        scale[c] = weight[c] * statistics[2, c]
     second, third, fourth, zero = np.int32(1), np.int32(2), np.int32(3), np.float32(0)
     for i in range(n_images):
         for row in range(pooled.shape[1]):
@@ -57,19 +59,22 @@ def _find_moments(pixels, mean, variance):
     Sums are those of differences from the first pixel, so that an offset costs no digits.
     """
     n_pixels, n_channels = pixels.shape
-    first = pixels[0].copy()
+    first = np.empty(n_channels, np.float32)
+    for c in range(n_channels):
+        first[c] = pixels[0, c]
     total, total_of_squares = np.zeros(n_channels), np.zeros(n_channels)
     part, part_of_squares = np.empty(n_channels, np.float32), np.empty(n_channels, np.float32)
     for start in range(0, n_pixels, _BLOCK):
-        part[:] = 0
-        part_of_squares[:] = 0
+        for c in range(n_channels):
+            part[c] = part_of_squares[c] = 0
         for i in range(start, min(start + _BLOCK, n_pixels)):
             for c in range(n_channels):
                 difference = pixels[i, c] - first[c]
                 part[c] += difference
                 part_of_squares[c] += difference * difference
-        total += part
-        total_of_squares += part_of_squares
+        for c in range(n_channels):
+            total[c] += part[c]
+            total_of_squares[c] += part_of_squares[c]
     for c in range(n_channels):
         offset = total[c] / n_pixels
         mean[c] = first[c] + offset
@@ -90,9 +95,12 @@ def differentiate(images, weight, statistics, pooled, winners, places, gradient,
     of_weight, of_bias = of_parameters[0], of_parameters[1]
     _sum_gradients(mean, inverse_deviation, pooled, winners, gradient, of_weight, of_bias)
     n_pixels = n_images * height * width
-    factor = weight * inverse_deviation
-    slope = -factor * inverse_deviation * of_weight / np.float32(n_pixels)
-    constant = -factor * of_bias / np.float32(n_pixels) - slope * mean
+    factor, slope = np.empty(n_channels, np.float32), np.empty(n_channels, np.float32)
+    constant = np.empty(n_channels, np.float32)
+    for c in range(n_channels):
+        factor[c] = weight[c] * inverse_deviation[c]
+        slope[c] = -factor[c] * inverse_deviation[c] * of_weight[c] / n_pixels
+        constant[c] = -factor[c] * of_bias[c] / n_pixels - slope[c] * mean[c]
     arriving = np.empty((pooled.shape[2], n_channels), np.float32)
     zero = np.float32(0)
     for i in range(n_images):
@@ -122,18 +130,20 @@ def _sum_gradients(mean, inverse_deviation, pooled, winners, gradient, of_weight
     zero = np.float32(0)
     for i in range(pooled.shape[0]):
         for row in range(pooled.shape[1]):
-            part[:] = 0
-            part_of_products[:] = 0
+            for c in range(n_channels):
+                part[c] = part_of_products[c] = 0
             for column in range(pooled.shape[2]):
                 for c in range(n_channels):
                     is_open = pooled[i, row, column, c] > zero
                     arriving = gradient[i, row, column, c] if is_open else zero
                     part[c] += arriving
                     part_of_products[c] += arriving * (winners[i, row, column, c] - mean[c])
-            total += part
-            total_of_products += part_of_products
-    of_bias[:] = total
-    of_weight[:] = total_of_products * inverse_deviation
+            for c in range(n_channels):
+                total[c] += part[c]
+                total_of_products[c] += part_of_products[c]
+    for c in range(n_channels):
+        of_bias[c] = total[c]
+        of_weight[c] = total_of_products[c] * inverse_deviation[c]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)

@@ -50,35 +50,32 @@ def run_stem(images, kernel, conv_bias, weight, bias, side, eps, padded, patches
     places : uint8 array of the same shape
         The place of that value in the square, 0 to 3, the first where several are as large.
     """
-    n, height, width, _ = images.shape
-    padding = (padded.shape[1] - height) // 2
     n_rows, n_columns = padded.shape[1] - side + 1, padded.shape[2] - side + 1
-    offset = _sum(images.reshape(-1)) / np.float32(images.size)
-    padded[:] = -offset
-    padded[:, padding : padding + height, padding : padding + width] = images - offset
+    n = len(images) * n_rows * n_columns
+    offset = _pad_and_center(images, padded)
     offsets = _offsets(padded, side)
     n_taps, n_outputs = kernel.shape
-    covariance = np.zeros((n_taps, n_taps))
-    patches[:] = 0
-    _sum_patches(padded, offsets, n_rows, n_columns, patches[:, 0], covariance)
+    sums, products = np.zeros(n_taps), np.zeros((n_taps, n_taps))
+    _sum_patches(padded, offsets, n_rows, n_columns, sums, products)
     for t in range(n_taps):
-        patches[t, 0] /= n * n_rows * n_columns
-    moved_bias = np.empty(n_outputs, np.float32)
+        patches[t, 0] = sums[t] / n
+    moved_bias, scale = np.empty(n_outputs, np.float32), np.empty(n_outputs, np.float32)
     for c in range(n_outputs):
         shift, mean, variance = 0.0, 0.0, 0.0
         for t in range(n_taps):
+            spread = 0.0
             for u in range(n_taps):
-                entry = covariance[t, u] / (n * n_rows * n_columns) - patches[t, 0] * patches[u, 0]
-                patches[t, 1 + c] += entry * kernel[u, c]
+                spread += (products[t, u] / n - patches[t, 0] * patches[u, 0]) * kernel[u, c]
+            patches[t, 1 + c] = spread
             shift += kernel[t, c]
             mean += patches[t, 0] * kernel[t, c]
-            variance += patches[t, 1 + c] * kernel[t, c]
+            variance += spread * kernel[t, c]
         moved_bias[c] = conv_bias[c] + offset * shift
         variance = 0.0 if variance < 0 else variance  # NaN stays
         statistics[0, c] = mean + moved_bias[c]
         statistics[1, c] = variance
         statistics[2, c] = 1 / np.sqrt(variance + eps)
-    scale = weight * statistics[2]
+        scale[c] = weight[c] * statistics[2, c]
     _convolve_and_pool(padded, offsets, kernel, moved_bias, statistics[0], scale, bias, pooled, places)
 
 
@@ -106,6 +103,25 @@ def differentiate_stem(
             of_kernel[t, c] = weight[c] * inverse_deviation * (by_tap[t, c] - dense)
 
 
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+def _pad_and_center(images, padded):
+    """Write images with zeros around them, less their mean, to `padded`, and return the mean."""
+    n, height, width, depth = images.shape
+    padding = (padded.shape[1] - height) // 2
+    total = 0.0
+    for i in range(n):
+        total += _sum(images[i].ravel())
+    mean = np.float32(total / images.size)
+    padded.fill(-mean)
+    for i in range(n):
+        for y in range(height):
+            for x in range(width):
+                for channel in range(depth):
+                    value = images[i, y, x, channel] - mean
+                    padded[i, y + padding, x + padding, channel] = value
+    return mean
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def _offsets(padded, side):
     """How many entries each tap lies behind the first one of its patch."""
@@ -124,7 +140,7 @@ def _sum_patches(padded, offsets, n_rows, n_columns, sums, products):
     n_taps, stride = len(offsets), width * depth
     taps = np.empty((n_taps, n_rows * n_columns), np.float32)  # of one image
     for i in range(n):
-        image = padded[i].reshape(-1)
+        image = padded[i].ravel()
         for t in range(n_taps):
             for row in range(n_rows):
                 start = offsets[t] + row * stride
@@ -167,7 +183,7 @@ def _convolve_and_pool(padded, offsets, kernel, bias, mean, scale, shift, pooled
     first, second = repeat(np.float32(0)), repeat(np.float32(1))
     third, fourth = repeat(np.float32(2)), repeat(np.float32(3))
     for i in range(n_images):
-        image = padded[i].reshape(-1)
+        image = padded[i].ravel()
         for row in range(n_rows):
             for column in range(n_columns):
                 corner = 2 * row * stride + 2 * column * depth
@@ -214,8 +230,10 @@ def _sum_winners(padded, offsets, pooled, places, gradient, sums, by_tap):
     third, fourth = repeat(np.float32(2)), repeat(np.float32(3))
     part = np.empty((n_taps + 1, n_outputs), np.float32)  # of one image
     for i in range(n_images):
-        part[:] = 0
-        image = padded[i].reshape(-1)
+        for t in range(n_taps + 1):
+            for c in range(n_outputs):
+                part[t, c] = 0
+        image = padded[i].ravel()
         for row in range(n_rows):
             for column in range(n_columns):
                 corner = 2 * row * stride + 2 * column * depth
@@ -237,5 +255,7 @@ def _sum_winners(padded, offsets, pooled, places, gradient, sums, by_tap):
                         tap = add_scaled(tap, below_left, image, at + stride)
                         tap = add_scaled(tap, below_right, image, at + stride + depth)
                         store(part, t * n_outputs + c, tap)
-        by_tap += part[:n_taps]
-        sums += part[n_taps]
+        for c in range(n_outputs):
+            sums[c] += part[n_taps, c]
+            for t in range(n_taps):
+                by_tap[t, c] += part[t, c]

@@ -88,7 +88,7 @@ class _MultiKernelMMD(torch.autograd.Function):
         n, n_kernels = len(rows), len(bandwidths)
         mean = (distances.sum() / (n * (n - 1))).clamp_min(torch.finfo(rows.dtype).tiny)
         rates = -1 / (rows.new_tensor(bandwidths) * mean)
-        kernels = torch.exp(rates[:, None, None] * distances)
+        kernels = (rates[:, None, None] * distances).exp_()
         equal = rows.new_full((n_kernels,), 1 / n_kernels)
         weights = equal if weigh is None else weigh(kernels, n_source).to(kernels)
         shares = rows.new_full((n,), 1 / n_source)
@@ -96,8 +96,8 @@ class _MultiKernelMMD(torch.autograd.Function):
         kernel, slopes = torch.tensordot(torch.stack([weights, weights * rates]), kernels, dims=1)
         # The pair of rows i and j has slope s_ij along its squared distance, so row i moves with
         # 4 sum_j s_ij (x_i - x_j).
-        slopes = slopes * shares[:, None] * shares
-        gradient = 4 * (slopes.sum(1, keepdim=True) * rows - slopes @ rows)
+        slopes.mul_(shares).mul_(4 * shares[:, None])
+        gradient = torch.addmm(slopes.sum(1, keepdim=True) * rows, slopes, rows, alpha=-1)
         ctx.save_for_backward(rows, gradient, rates, weights, shares)
         return shares @ kernel @ shares
 
@@ -165,9 +165,8 @@ def _covariance(rows: Tensor) -> Tensor:
 
 def _squared_distances(rows: Tensor) -> Tensor:
     squares = rows.square().sum(1)
-    distances = squares[:, None] + squares - 2 * rows @ rows.t()
-    keep = 1 - torch.eye(len(rows), dtype=rows.dtype, device=rows.device)
-    return distances.clamp_min(0) * keep
+    distances = torch.addmm(squares, rows, rows.t(), alpha=-2) + squares[:, None]
+    return distances.clamp_min_(0).fill_diagonal_(0)
 
 
 def _check_features(name: str, source: Tensor, target: Tensor) -> None:

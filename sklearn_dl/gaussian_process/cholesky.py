@@ -1,0 +1,89 @@
+"""Cholesky factor and inverse of a symmetric matrix where it lies, in compiled code of our own."""
+
+import numpy as np
+
+from sklearn_dl.gaussian_process.cholesky_kernels import (
+    add_rank,
+    copy_rows,
+    factor_panels,
+    solve_panels,
+    turn_columns,
+    write_rows,
+)
+from sklearn_dl.gaussian_process.tiles import COLUMNS
+
+_BLOCK_ROWS = 144  # of panels whose own share of the work is small, and products long enough
+_LINE = 8  # float64 in a line of the cache
+
+
+def factor_upper(matrix: np.ndarray) -> int:
+    """Replace the upper triangle by that of U, where U' U is the matrix.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n)
+        float64, C-contiguous. The lower triangle is neither read nor written.
+
+    Returns
+    -------
+    info : int
+        0, or the order of the first leading minor that is not positive definite, as of LAPACK's dpotrf.
+    """
+    n, step = len(matrix), _block_rows(len(matrix))
+    panels, pivots, diagonal = _panels(n, step), np.empty(step), matrix.ravel()[:: n + 1]
+    for start in range(0, n, step):
+        n_rows, here = min(step, n - start), panels[start // COLUMNS :]
+        later = here[step // COLUMNS :]
+        copy_rows(matrix, start, start, n_rows, here)
+        n_factored = factor_panels(here, n_rows, pivots)
+        if n_factored < n_rows:
+            return start + n_factored + 1
+        solve_panels(here, later, n_rows, False)
+        write_rows(here, n_rows, matrix, start)
+        diagonal[start : start + n_rows] = pivots[:n_rows]
+        add_rank(panels, n_rows, -1.0, matrix, start + step, n, n, 0)
+    return 0
+
+
+def invert_upper(matrix: np.ndarray) -> None:
+    """Replace the upper triangle U by that of the inverse of U' U.
+
+    By blocks K of rows, with S those before and J those after. At each step the rows of S and K hold the
+    inverse of the leading triangle V = U_SS^-1 times its transpose, and V U_SJ beside it. Both grow by one
+    product, of the columns of the inverse of U that K adds: V_SK = -(V U_SK) U_KK^-1 and U_KK^-1.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n)
+        float64, C-contiguous. The lower triangle is neither read nor written.
+    """
+    n, step = len(matrix), _block_rows(len(matrix))
+    panels, triangle = _panels(n, step), _panels(step, step)
+    for start in range(0, n, step):
+        n_rows, first = min(step, n - start), start // COLUMNS
+        before, here, after = np.split(panels, [first, first + step // COLUMNS])
+        copy_rows(matrix, start, start, n_rows, triangle)
+        rows = np.arange(n_rows)
+        on_diagonal = rows // COLUMNS, rows, rows % COLUMNS
+        triangle[on_diagonal] = 1 / triangle[on_diagonal]
+        here[...] = 0
+        here[on_diagonal] = 1
+        turn_columns(matrix, start, n_rows, before)
+        solve_panels(triangle, before, n_rows, False)
+        solve_panels(triangle, here, n_rows, True)
+        copy_rows(matrix, start, start + step, n_rows, after)
+        add_rank(panels, n_rows, 1.0, matrix, 0, start + n_rows, start, n_rows)
+
+
+def _block_rows(n: int) -> int:
+    """Rows of a block: about equal parts of n in whole panels."""
+    n_blocks = -(-n // _BLOCK_ROWS)
+    return -(-n // (n_blocks * COLUMNS)) * COLUMNS
+
+
+def _panels(n_columns: int, n_rows: int) -> np.ndarray:
+    """Room for panels, each line of which is one of the cache."""
+    shape = -(-n_columns // COLUMNS), n_rows, COLUMNS
+    room = np.empty(shape[0] * shape[1] * shape[2] + _LINE)
+    start = -room.ctypes.data // room.itemsize % _LINE
+    return room[start : start + room.size - _LINE].reshape(shape)

@@ -29,6 +29,7 @@ def factor_upper(matrix: np.ndarray) -> int:
     info : int
         0, or the order of the first leading minor that is not positive definite, as of LAPACK's dpotrf.
     """
+    _check(matrix)
     n, step = len(matrix), _block_rows(len(matrix))
     panels, pivots, diagonal = _panels(n, step), np.empty(step), matrix.ravel()[:: n + 1]
     for start in range(0, n, step):
@@ -57,6 +58,7 @@ def invert_upper(matrix: np.ndarray) -> None:
     matrix : ndarray of shape (n, n)
         float64, C-contiguous. The lower triangle is neither read nor written.
     """
+    _check(matrix)
     n, step = len(matrix), _block_rows(len(matrix))
     panels, triangle = _panels(n, step), _panels(step, step)
     for start in range(0, n, step):
@@ -73,6 +75,15 @@ def invert_upper(matrix: np.ndarray) -> None:
         solve_panels(triangle, here, n_rows, True)
         copy_rows(matrix, start, start + step, n_rows, after)
         add_rank(panels, n_rows, 1.0, matrix, 0, start + n_rows, start, n_rows)
+
+
+def _check(matrix: np.ndarray) -> None:
+    usable = matrix.shape == (len(matrix), len(matrix)) and matrix.dtype == np.float64
+    if not (usable and matrix.flags.c_contiguous and matrix.flags.writeable):
+        raise ValueError(
+            "The matrix must be a square float64 array in C order that can be written to; got shape "
+            f"{matrix.shape}, {matrix.dtype}."
+        )
 
 
 def _block_rows(n: int) -> int:

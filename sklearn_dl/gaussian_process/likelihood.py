@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from sklearn_dl.gaussian_process import factorization
 from sklearn_dl.gaussian_process.covariance import Covariance
-from sklearn_dl.gaussian_process.in_place import invert_triangle
 from sklearn_dl.gaussian_process.weights import PairWeights
 
 _JITTERS = (0.0, *(10.0**power for power in range(-12, -2)))
@@ -55,7 +55,7 @@ class MarginalLikelihood:
             diagonal += jitter
             if not np.isfinite(diagonal).all():
                 return None
-            L, info = lapack.dpotrf(self._buffer.T, lower=1, clean=int(clean), overwrite_a=1)
+            L, info = factorization.factor(self._buffer, by_tiles=self._by_tiles(theta), clean=clean)
             if info == 0:
                 return Factor(L, jitter)
         return None
@@ -73,12 +73,16 @@ class MarginalLikelihood:
             return -np.inf, np.zeros(len(theta))
         dual = solve(factor.L, self.y)
         value = log_likelihood(factor.L, self.y, dual)
-        invert(factor.L)
+        factorization.invert(factor.L, by_tiles=self._by_tiles(theta))
         # Rasmussen and Williams, equation 5.9: tr((alpha alpha' - K^-1) dK/dtheta) / 2.
         n_samples, n_targets = self.y.shape
         root = None if n_targets == 1 else np.full(n_samples, n_targets**0.5)
         weights = PairWeights(dual, dual, self._buffer, root)
         return value, self.covariance.contract(self.X, theta, weights)
+
+    def _by_tiles(self, theta: np.ndarray) -> bool:
+        loaded = self.covariance.is_compiled(self.X, theta)
+        return self._searched and factorization.tiles_pay(len(self.y), loaded=loaded)
 
 
 def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -87,12 +91,6 @@ def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:
         return lapack.dpotrs(L, y, lower=1)[0]
     halfway = blas.dtrsv(L, y[:, 0], lower=1)  # for one column in half the time
     return blas.dtrsv(L, halfway, lower=1, trans=1, overwrite_x=1)[:, None]
-
-
-def invert(L: np.ndarray) -> None:
-    """Write the lower triangle of (L L')^-1 over L, which is in Fortran order."""
-    invert_triangle(L)
-    lapack.dlauum(L, lower=1, overwrite_c=1)
 
 
 def log_likelihood(L: np.ndarray, y: np.ndarray, dual: np.ndarray) -> float:
@@ -106,5 +104,5 @@ def log_likelihood(L: np.ndarray, y: np.ndarray, dual: np.ndarray) -> float:
 def inverse_diagonal(L: np.ndarray) -> np.ndarray:
     """Diagonal of (L L')^-1."""
     inverse = L.copy(order="F")
-    invert(inverse)
+    factorization.invert(inverse)
     return inverse.diagonal().copy()

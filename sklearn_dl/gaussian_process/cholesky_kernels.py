@@ -74,8 +74,8 @@ def solve_panels(triangle, panels, n_rows, is_identity):
 def factor_panels(panels, n_rows, pivots):
     """Replace the first `n_rows` columns, which are symmetric, by their upper Cholesky factor.
 
-    Its diagonal goes to `pivots`, and reciprocals take its place. Returns the number of the column whose pivot is
-    not positive, or `n_rows` if all are.
+    Its diagonal goes to `pivots`, and reciprocals take its place. Returns the first column whose pivot is not
+    positive, or `n_rows` if all are.
     """
     for p in range(-(-n_rows // COLUMNS)):
         first, panel = p * COLUMNS, panels[p].ctypes.data

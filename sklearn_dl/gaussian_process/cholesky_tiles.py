@@ -6,12 +6,11 @@ from sklearn_dl.gaussian_process.tiles import (
     COLUMNS,
     FLOAT,
     INT,
+    ITEM,
     LANE,
     LANES,
     PLACES,
     ROWS,
-    VECTOR,
-    ZERO,
     tile_function,
 )
 
@@ -36,7 +35,7 @@ def copy_row_and_zeros(vectors, source, target, high):
 
 @tile_function
 def turn(vectors, source, stride, width, target):
-    """Write LANES rows, `stride` apart and negative, as columns of a panel; those from `width` on become 0."""
+    """Write LANES rows, `stride` apart, as columns of a panel: minus `width` elements, then zeros."""
     mask, builder = vectors.row_masks(INT(0), width)[0], vectors.builder
     rows = [vectors.load(vectors.place(source, builder.mul(stride, INT(i))), mask) for i in range(LANES)]
     rows = [builder.fneg(row) for row in rows]
@@ -48,7 +47,8 @@ def turn(vectors, source, stride, width, target):
             if not i & apart:
                 pair = rows[i], rows[i + apart]
                 rows[i], rows[i + apart] = (
-                    builder.shuffle_vector(*pair, ir.VectorType(LANE, LANES)(lanes)) for lanes in (lower, upper)
+                    builder.shuffle_vector(*pair, ir.VectorType(LANE, LANES)(lanes))
+                    for lanes in (lower, upper)
                 )
         apart //= 2
     for i, row in enumerate(rows):
@@ -89,7 +89,10 @@ def _remaining(vectors, left, panel, row):
 
 
 def _eliminate(vectors, i, own, places, tile, reciprocal):
-    """Divide row i by its pivot, write it, and subtract its multiples, which stand from `own` on, from later rows."""
+    """Divide row i by its pivot, write it, and subtract its multiples from the later rows.
+
+    `own` is the address of the triangle on whose rows the multiples stand.
+    """
     for j in _VECTORS:
         tile[i, j] = vectors.builder.fmul(tile[i, j], reciprocal)
         vectors.store(tile[i, j], places[i, j])
@@ -103,11 +106,11 @@ def _eliminate(vectors, i, own, places, tile, reciprocal):
 def solve_rows(vectors, triangle, panel, row):
     """Replace ROWS rows from `row` on of a panel by those of the solution X of U' X = panel.
 
-    The rows before them have to be replaced already. `triangle` is the address of ROWS columns of the panels of U
-    whose diagonal, of reciprocals, begins in this row.
+    The rows before them have to be replaced already. `triangle` is the address of ROWS columns of the panels
+    of U, whose diagonal, of reciprocals, begins in this row.
     """
     places, tile = _remaining(vectors, triangle, panel, row)
-    own = vectors.builder.add(triangle, vectors.builder.mul(row, INT(8 * COLUMNS)))
+    own = vectors.builder.add(triangle, vectors.builder.mul(row, INT(ITEM * COLUMNS)))
     for i in range(ROWS):
         reciprocal = vectors.spread_from(vectors.place(own, COLUMNS * i + i))
         _eliminate(vectors, i, own, places, tile, reciprocal)
@@ -117,30 +120,30 @@ def solve_rows(vectors, triangle, panel, row):
 def factor_rows(vectors, columns, panel, row, pivots):
     """Replace ROWS rows from `row` on of a panel by those of its upper Cholesky factor.
 
-    The rows before them have to be replaced already; `columns` is the address of the ROWS columns of the panel on
-    whose diagonal the rows begin. The diagonal goes to `pivots`, and reciprocals take its place.
+    The rows before them have to be replaced already. `columns` is the address of the ROWS columns of the
+    panel whose diagonal begins in this row. The diagonal goes to `pivots`, and reciprocals take its place.
 
     Returns the first of the rows whose pivot is not positive, or ROWS.
     """
     builder = vectors.builder
     places, tile = _remaining(vectors, columns, panel, row)
-    own = builder.add(columns, builder.mul(row, INT(8 * COLUMNS)))
+    own = builder.add(columns, builder.mul(row, INT(ITEM * COLUMNS)))
     root = builder.module.declare_intrinsic("llvm.sqrt", [FLOAT])
     failed = INT(ROWS)
     reciprocals = []
     for i in range(ROWS):
         for j in _VECTORS:
             vectors.store(tile[i, j], places[i, j])
-        square = builder.load(vectors.place(own, COLUMNS * i + i), align=8)
+        square = builder.load(vectors.place(own, COLUMNS * i + i), align=ITEM)
         is_first = builder.and_(
             builder.icmp_signed("==", failed, INT(ROWS)),
             builder.not_(builder.fcmp_ordered(">", square, FLOAT(0.0))),
         )
         failed = builder.select(is_first, INT(i), failed)
         pivot = builder.call(root, [square])
-        builder.store(pivot, vectors.place(pivots, i), align=8)
+        builder.store(pivot, vectors.place(pivots, i), align=ITEM)
         reciprocals.append(builder.fdiv(FLOAT(1.0), pivot))
         _eliminate(vectors, i, own, places, tile, vectors.spread(reciprocals[i]))
     for i, reciprocal in enumerate(reciprocals):
-        builder.store(reciprocal, vectors.place(own, COLUMNS * i + i), align=8)
+        builder.store(reciprocal, vectors.place(own, COLUMNS * i + i), align=ITEM)
     return failed

@@ -1,4 +1,4 @@
-"""Cholesky factor and inverse of a symmetric matrix where it lies: by LAPACK, or by tiles where they are faster."""
+"""Cholesky factor and inverse of a matrix where it lies: by LAPACK, or by tiles where they are faster."""
 
 import numpy as np
 from scipy.linalg import lapack

@@ -1,6 +1,6 @@
 """Sums of variances times stationary covariances and white noise, all pairs of which take one pass."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

@@ -96,9 +96,10 @@ def fill_upper(panels, family, amplitude, add, out):
     add : bool
         Whether to add to what is there.
     out : ndarray of shape (n_samples, n_samples)
-        C-contiguous.
+        Its rows are contiguous.
     """
-    n_samples, n_features, size = len(out), panels.shape[1], ROWS * panels.shape[2]
+    n_samples, n_features, size = len(out), panels.shape[1], ROWS * COLUMNS
+    stride = out.strides[0] // ITEM
     squared, values, slopes = np.empty(size), np.empty(size), np.empty(size)
     for i in range(0, n_samples, ROWS):
         own = panels[i // COLUMNS].ctypes.data + i % COLUMNS * ITEM
@@ -106,9 +107,9 @@ def fill_upper(panels, family, amplitude, add, out):
             column = p * COLUMNS
             tiles.squared_distances(own, panels[p].ctypes.data, n_features, squared.ctypes.data)
             _profile(family, squared, size, values, slopes)
-            place = out.ctypes.data + (i * n_samples + column) * ITEM
+            place = out.ctypes.data + (i * stride + column) * ITEM
             tiles.write_values(
-                values.ctypes.data, amplitude, place, n_samples, i - column, n_samples - column, add
+                values.ctypes.data, amplitude, place, stride, i - column, n_samples - column, add
             )
 
 
@@ -125,7 +126,7 @@ def contract_upper(panels, family, left, right, root, inverse, by_feature):
     left, right : ndarray of shape (n_panels, rank, COLUMNS)
     root : ndarray of shape (n_panels, 1, COLUMNS)
     inverse : ndarray of shape (n_samples, n_samples)
-        C-contiguous; the upper triangle is read.
+        Its rows are contiguous; the upper triangle is read.
     by_feature : bool
         Whether each feature has a length scale of its own.
 
@@ -136,7 +137,8 @@ def contract_upper(panels, family, left, right, root, inverse, by_feature):
     by_scale : ndarray of shape (n_features, LANES) or (1, LANES)
         Numbers whose sums are those by the logarithms of the length scales.
     """
-    n_samples, n_features, size = len(inverse), panels.shape[1], ROWS * panels.shape[2]
+    n_samples, n_features, size = len(inverse), panels.shape[1], ROWS * COLUMNS
+    stride = inverse.strides[0] // ITEM
     squared, values, slopes, weights = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     by_amplitude, by_scale = 0.0, np.zeros((n_features if by_feature else 1, LANES))
     for i in range(0, n_samples, ROWS):
@@ -152,8 +154,8 @@ def contract_upper(panels, family, left, right, root, inverse, by_feature):
                 left.shape[1],
                 root[panel].ctypes.data + lane,
                 root[p].ctypes.data,
-                inverse.ctypes.data + (i * n_samples + column) * ITEM,
-                n_samples,
+                inverse.ctypes.data + (i * stride + column) * ITEM,
+                stride,
                 i + 1 - column,
                 n_samples - column,
                 weights.ctypes.data,

@@ -28,7 +28,8 @@ def write_values(vectors, values, factor, out, stride, low, high, keep):
         with builder.if_else(keep) as (adding, writing):
             with adding:
                 for k, (at, place) in places:
-                    value, before = vectors.load(vectors.place(values, LANES * k)), vectors.load(place, masks[at])
+                    value = vectors.load(vectors.place(values, LANES * k))
+                    before = vectors.load(place, masks[at])
                     vectors.store(vectors.multiply_add(factor, value, before), place, masks[at])
             with writing:
                 for k, (at, place) in places:
@@ -40,9 +41,9 @@ def write_values(vectors, values, factor, out, stride, low, high, keep):
 
 @tile_function
 def read_weights(vectors, left, right, rank, left_root, right_root, inverse, stride, low, high, out):
-    """Write the weights left' right - left_root right_root inverse, which are 0 but in columns ``low + i`` to `high`.
+    """Write left' right - left_root right_root inverse to columns ``low + i`` to `high` of row i, else 0.
 
-    `left` and `right` are panels of `rank` rows, the roots a panel's columns each.
+    `left` and `right` are panels of `rank` rows, the roots of one.
     """
     builder, products = vectors.builder, vectors.products(left, right, rank)
     places = vectors.tile_places(inverse, stride)
@@ -50,9 +51,11 @@ def read_weights(vectors, left, right, rank, left_root, right_root, inverse, str
     def write(masks):
         for k, ((i, j), mask) in enumerate(masks.items()):
             root = builder.fmul(
-                vectors.spread_from(vectors.place(left_root, i)), vectors.load(vectors.place(right_root, LANES * j))
+                vectors.spread_from(vectors.place(left_root, i)),
+                vectors.load(vectors.place(right_root, LANES * j)),
             )
-            weight = vectors.multiply_add(builder.fneg(root), vectors.load(places[i, j], mask), products[i, j])
+            precision = vectors.load(places[i, j], mask)
+            weight = builder.fsub(products[i, j], builder.fmul(root, precision))
             if mask is not None:
                 weight = builder.select(mask, weight, ZERO)
             vectors.store(weight, vectors.place(out, LANES * k))
@@ -62,7 +65,7 @@ def read_weights(vectors, left, right, rank, left_root, right_root, inverse, str
 
 @tile_function
 def add_weighted_squares(vectors, left, right, n_features, weights, sums):
-    """Add for each feature the sum of weight times squared difference to LANES numbers, whose sum is the answer."""
+    """Add for each feature the sum of weight times squared difference to LANES numbers, each a part of it."""
     builder = vectors.builder
     weight = [vectors.load(vectors.place(weights, LANES * k)) for k in range(len(PLACES))]
     n_sums = COLUMNS // LANES  # that are independent: each addition waits for the one before

@@ -1,8 +1,8 @@
 """Tiles of pairs in LLVM's own vectors: numba's loops do not keep that many numbers in registers.
 
-A matrix lies in panels: ``panels[p, t, c]`` is row t, column ``COLUMNS * p + c``, so that one panel is read from
-front to end. A tile pairs ROWS columns of one panel with all COLUMNS of another. Its sums over t fill the vector
-registers, and each element that is loaded serves ROWS or COLUMNS of them.
+A matrix lies in panels: ``panels[p, t, c]`` is row t, column ``COLUMNS * p + c``, so that one panel is read
+from front to end. A tile pairs ROWS columns of one panel with all COLUMNS of another. Its sums over t fill
+the vector registers, and each element that is loaded serves ROWS or COLUMNS of them.
 
 References
 ----------
@@ -72,17 +72,15 @@ class Vectors:
 
     def tile_places(self, address: Any, stride: Any) -> dict[tuple[int, int], Any]:
         """Pointers to the vectors of a tile whose rows lie so many elements apart."""
-        return {
-            (i, j): self.place(address, self.builder.mul(INT(i), stride), LANES * j) for i, j in PLACES
-        }
+        return {(i, j): self.place(address, self.builder.mul(INT(i), stride), LANES * j) for i, j in PLACES}
 
     def load(self, place: Any, mask: Any = None) -> Any:
         """Vector at a place, with 0 where a mask is not set."""
         place = self.builder.bitcast(place, VECTOR.as_pointer())
         if mask is None:
             return self.builder.load(place, align=ITEM)
-        kinds = [place.type, LANE, mask.type, VECTOR]
-        return self._call(f"masked.load.v{LANES}f64.p0v{LANES}f64", VECTOR, kinds, place, LANE(ITEM), mask, ZERO)
+        name, kinds = f"masked.load.v{LANES}f64.p0v{LANES}f64", [place.type, LANE, mask.type, VECTOR]
+        return self._call(name, VECTOR, kinds, place, LANE(ITEM), mask, ZERO)
 
     def store(self, vector: Any, place: Any, mask: Any = None) -> None:
         """Write a vector, where a mask is set."""
@@ -111,8 +109,8 @@ class Vectors:
         return self.spread(self.builder.load(place, align=ITEM))
 
     def multiply_add(self, first: Any, second: Any, third: Any) -> Any:
-        """First * second + third."""
-        return self._call(f"fma.v{LANES}f64", VECTOR, [VECTOR] * 3, first, second, third)
+        """First * second + third, with one rounding where the processor can."""
+        return self._call(f"fmuladd.v{LANES}f64", VECTOR, [VECTOR] * 3, first, second, third)
 
     def row_masks(self, low: Any, high: Any) -> list:
         """Of columns `low` to `high` of a row of a tile, one for each vector."""
@@ -123,7 +121,7 @@ class Vectors:
         return [self.builder.and_(compare(">=", lane, low), compare("<", lane, high)) for lane in lanes]
 
     def for_part(self, low: Any, high: Any, emit: Callable[[dict], None]) -> None:
-        """Emit for columns ``low + i`` to `high` of row i of a tile: with masks, and for the whole without."""
+        """Emit for columns ``low + i`` to `high` of row i of a tile: with masks, or None where all are."""
         builder = self.builder
         from_first = builder.icmp_signed("<=", low, INT(1 - ROWS))
         to_last = builder.icmp_signed(">=", high, INT(COLUMNS))

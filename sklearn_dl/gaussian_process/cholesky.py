@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_dl.gaussian_process import huge_pages
 from sklearn_dl.gaussian_process.cholesky_kernels import (
     add_rank,
     copy_rows,
@@ -13,7 +14,6 @@ from sklearn_dl.gaussian_process.cholesky_kernels import (
 from sklearn_dl.gaussian_process.tiles import COLUMNS
 
 _BLOCK_ROWS = 144  # of panels whose own share of the work is small, and products long enough
-_LINE = 8  # float64 in a line of the cache
 
 
 def factor_upper(matrix: np.ndarray) -> int:
@@ -93,8 +93,5 @@ def _block_rows(n: int) -> int:
 
 
 def _panels(n_columns: int, n_rows: int) -> np.ndarray:
-    """Room for panels, each line of which is one of the cache."""
-    shape = -(-n_columns // COLUMNS), n_rows, COLUMNS
-    room = np.empty(shape[0] * shape[1] * shape[2] + _LINE)
-    start = -room.ctypes.data // room.itemsize % _LINE
-    return room[start : start + room.size - _LINE].reshape(shape)
+    """Room for panels."""
+    return huge_pages.empty(-(-n_columns // COLUMNS), n_rows, COLUMNS)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from sklearn_dl.gaussian_process import factorization
+from sklearn_dl.gaussian_process import factorization, huge_pages
 from sklearn_dl.gaussian_process.covariance import Covariance
 from sklearn_dl.gaussian_process.weights import PairWeights
 
@@ -39,7 +39,7 @@ class MarginalLikelihood:
 
     def __init__(self, covariance: Covariance, X: Any, y: np.ndarray, noise: Any) -> None:
         self.covariance, self.X, self.y, self.noise = covariance, X, y, noise
-        self._buffer = np.empty((len(y), len(y)))
+        self._buffer = huge_pages.empty(len(y), len(y))
         self._searched = False  # then compiled code is loaded
 
     def factor(self, theta: np.ndarray, *, clean: bool = False) -> Factor | None:

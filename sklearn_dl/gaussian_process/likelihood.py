@@ -40,13 +40,15 @@ class MarginalLikelihood:
     def __init__(self, covariance: Covariance, X: Any, y: np.ndarray, noise: Any) -> None:
         self.covariance, self.X, self.y, self.noise = covariance, X, y, noise
         self._buffer = huge_pages.empty(len(y), len(y))
-        self._searched = False  # then compiled code is loaded
+        self._searched = self._by_tiles = False  # with a search, compiled code is loaded
 
     def factor(self, theta: np.ndarray, *, clean: bool = False) -> Factor | None:
         """Factor the covariance at theta, with the least jitter that does; None if none does.
 
         The factor lies in the buffer and lives until the next call. With `clean` the other triangle is 0.
         """
+        loaded = self.covariance.is_compiled(self.X, theta)
+        self._by_tiles = self._searched and factorization.tiles_pay(len(self.y), loaded=loaded)
         for relative in _JITTERS:
             self.covariance.fill(self.X, theta, self._buffer, often=self._searched)
             diagonal = self._buffer.ravel()[:: len(self.y) + 1]
@@ -55,7 +57,7 @@ class MarginalLikelihood:
             diagonal += jitter
             if not np.isfinite(diagonal).all():
                 return None
-            L, info = factorization.factor(self._buffer, by_tiles=self._by_tiles(theta), clean=clean)
+            L, info = factorization.factor(self._buffer, by_tiles=self._by_tiles, clean=clean)
             if info == 0:
                 return Factor(L, jitter)
         return None
@@ -73,16 +75,12 @@ class MarginalLikelihood:
             return -np.inf, np.zeros(len(theta))
         dual = solve(factor.L, self.y)
         value = log_likelihood(factor.L, self.y, dual)
-        factorization.invert(factor.L, by_tiles=self._by_tiles(theta))
+        factorization.invert(factor.L, by_tiles=self._by_tiles)
         # Rasmussen and Williams, equation 5.9: tr((alpha alpha' - K^-1) dK/dtheta) / 2.
         n_samples, n_targets = self.y.shape
         root = None if n_targets == 1 else np.full(n_samples, n_targets**0.5)
         weights = PairWeights(dual, dual, self._buffer, root)
         return value, self.covariance.contract(self.X, theta, weights)
-
-    def _by_tiles(self, theta: np.ndarray) -> bool:
-        loaded = self.covariance.is_compiled(self.X, theta)
-        return self._searched and factorization.tiles_pay(len(self.y), loaded=loaded)
 
 
 def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:

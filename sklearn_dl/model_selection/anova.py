@@ -44,6 +44,10 @@ class AnovaCovariance:
     def __init__(self, parameter_of_column: np.ndarray) -> None:
         self._group = np.ascontiguousarray(parameter_of_column, dtype=np.int64)
 
+    def is_compiled(self, X: np.ndarray, theta: np.ndarray) -> bool:
+        """Whether a search over theta runs in compiled code: always."""
+        return True
+
     def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
         """Write the upper triangle of the covariance of X with itself, noise included, into `out`."""
         at = _values(theta)

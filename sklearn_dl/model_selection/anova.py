@@ -50,9 +50,8 @@ class AnovaCovariance:
 
     def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
         """Write the upper triangle of the covariance of X with itself, noise included, into `out`."""
-        at = _values(theta)
-        anova_kernels.upper_triangle(np.ascontiguousarray(X), self._group, at.by_scale, at.share, out)
-        out *= at.variance
+        at, rows = _values(theta), np.ascontiguousarray(X)
+        anova_kernels.upper_triangle(rows, self._group, at.variance, at.by_scale, at.share, out)
         np.fill_diagonal(out, at.variance + at.noise)
 
     def contract(self, X: np.ndarray, theta: np.ndarray, weights: PairWeights) -> np.ndarray:

@@ -23,59 +23,47 @@ _LEAST = -708.0  # below it the exponential is no normal number, and taken as 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_EXACT)
-def _exponential(values, n):
-    """Replace the first n values, which are at most 0, by their exponentials, to one unit in the last place.
+def _exponentials(factor, numbers, out):
+    """Write exp(factor * number), of at most 0, to one unit in the last place.
 
-    exp(x) = 2^m exp(r) with an integer m and abs(r) <= log(2) / 2, where Taylor's series of 13 terms does.
+    exp(x) = 2^m exp(r) with an integer m and abs(r) <= log(2) / 2, where Taylor's series of 13 terms does. It is
+    added up in pairs, so that few terms wait for others.
     """
-    for k in range(n):
-        x = values[k]
+    for k in range(len(numbers)):
+        x = factor * numbers[k]
         shifted = x * _LOG2_E + _ROUND
         m = shifted - _ROUND
         r = (x - m * _LN2_HIGH) - m * _LN2_LOW
-        p = 1 / 6227020800.0
-        p = p * r + 1 / 479001600.0
-        p = p * r + 1 / 39916800.0
-        p = p * r + 1 / 3628800.0
-        p = p * r + 1 / 362880.0
-        p = p * r + 1 / 40320.0
-        p = p * r + 1 / 5040.0
-        p = p * r + 1 / 720.0
-        p = p * r + 1 / 120.0
-        p = p * r + 1 / 24.0
-        p = p * r + 1 / 6.0
-        p = p * r + 0.5
-        p = p * r + 1.0
-        p = p * r + 1.0
+        r2 = r * r
+        r4 = r2 * r2
+        a0 = (0.5 + r * (1 / 6.0)) + r2 * (1 / 24.0 + r * (1 / 120.0))
+        a1 = (1 / 720.0 + r * (1 / 5040.0)) + r2 * (1 / 40320.0 + r * (1 / 362880.0))
+        a2 = (1 / 3628800.0 + r * (1 / 39916800.0)) + r2 * (1 / 479001600.0 + r * (1 / 6227020800.0))
+        p = 1.0 + (r + r2 * (a0 + r4 * (a1 + r4 * a2)))
         power = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
-        values[k] = 0.0 if x < _LEAST else p * power
+        out[k] = 0.0 if x < _LEAST else p * power
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_EXACT)
-def _profile(family, squared, n, values, slopes):
-    """Covariances k of n squared distances D, and their slopes -2 dk/dD."""
+def _profile(family, squared, values, slopes):
+    """Covariances k of squared distances D, and their slopes -2 dk/dD; for GAUSSIAN they are the same array."""
     if family == GAUSSIAN:
-        for k in range(n):
-            values[k] = -0.5 * squared[k]
-    else:
-        factor = 1.0 if family == MATERN_12 else (3.0 if family == MATERN_32 else 5.0)
-        for k in range(n):
-            slopes[k] = np.sqrt(factor * squared[k])
-            values[k] = -slopes[k]
-    _exponential(values, n)
-    if family == GAUSSIAN:
-        for k in range(n):  # as slices, it would compile the text of an error longer than all the rest
-            slopes[k] = values[k]
-    elif family == MATERN_12:
-        for k in range(n):  # the slope at the kink is taken as 0
+        _exponentials(-0.5, squared, values)
+        return
+    factor = 1.0 if family == MATERN_12 else (3.0 if family == MATERN_32 else 5.0)
+    for k in range(len(squared)):
+        slopes[k] = np.sqrt(factor * squared[k])
+    _exponentials(-1.0, slopes, values)
+    if family == MATERN_12:
+        for k in range(len(squared)):  # the slope at the kink is taken as 0
             slopes[k] = 0.0 if slopes[k] == 0 else values[k] / slopes[k]
     elif family == MATERN_32:
-        for k in range(n):
+        for k in range(len(squared)):
             decay = values[k]
             values[k] = (1.0 + slopes[k]) * decay
             slopes[k] = 3.0 * decay
     else:
-        for k in range(n):
+        for k in range(len(squared)):
             decay, linear = values[k], 1.0 + slopes[k]
             values[k] = (linear + (5 / 3) * squared[k]) * decay
             slopes[k] = (5 / 3) * linear * decay
@@ -100,13 +88,14 @@ def fill_upper(panels, family, amplitude, add, out):
     """
     n_samples, n_features, size = len(out), panels.shape[1], ROWS * COLUMNS
     stride = out.strides[0] // ITEM
-    squared, values, slopes = np.empty(size), np.empty(size), np.empty(size)
+    squared, values = np.empty(size), np.empty(size)
+    slopes = values if family == GAUSSIAN else np.empty(size)
     for i in range(0, n_samples, ROWS):
         own = panels[i // COLUMNS].ctypes.data + i % COLUMNS * ITEM
         for p in range(i // COLUMNS, len(panels)):
             column = p * COLUMNS
             tiles.squared_distances(own, panels[p].ctypes.data, n_features, squared.ctypes.data)
-            _profile(family, squared, size, values, slopes)
+            _profile(family, squared, values, slopes)
             place = out.ctypes.data + (i * stride + column) * ITEM
             tiles.write_values(
                 values.ctypes.data, amplitude, place, stride, i - column, n_samples - column, add
@@ -139,7 +128,8 @@ def contract_upper(panels, family, left, right, root, inverse, by_feature):
     """
     n_samples, n_features, size = len(inverse), panels.shape[1], ROWS * COLUMNS
     stride = inverse.strides[0] // ITEM
-    squared, values, slopes, weights = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    squared, values, weights = np.empty(size), np.empty(size), np.empty(size)
+    slopes = values if family == GAUSSIAN else np.empty(size)
     by_amplitude, by_scale = 0.0, np.zeros((n_features if by_feature else 1, LANES))
     for i in range(0, n_samples, ROWS):
         panel, lane = i // COLUMNS, i % COLUMNS * ITEM
@@ -147,7 +137,7 @@ def contract_upper(panels, family, left, right, root, inverse, by_feature):
             column = p * COLUMNS
             to_own, to_partners = panels[panel].ctypes.data + lane, panels[p].ctypes.data
             tiles.squared_distances(to_own, to_partners, n_features, squared.ctypes.data)
-            _profile(family, squared, size, values, slopes)
+            _profile(family, squared, values, slopes)
             tiles.read_weights(
                 left[panel].ctypes.data + lane,
                 right[p].ctypes.data,

@@ -6,10 +6,10 @@ from sklearn_dl.gaussian_process import huge_pages
 from sklearn_dl.gaussian_process.cholesky_kernels import (
     add_rank,
     copy_rows,
-    factor_panels,
-    solve_panels,
-    turn_columns,
-    write_rows,
+    factor_block,
+    invert_block,
+    solve_columns,
+    solve_rows,
 )
 from sklearn_dl.gaussian_process.tiles import COLUMNS
 
@@ -31,17 +31,13 @@ def factor_upper(matrix: np.ndarray) -> int:
     """
     _check(matrix)
     n, step = len(matrix), _block_rows(len(matrix))
-    panels, pivots, diagonal = _panels(n, step), np.empty(step), matrix.ravel()[:: n + 1]
+    panels = _panels(n, step)
     for start in range(0, n, step):
         n_rows, here = min(step, n - start), panels[start // COLUMNS :]
-        later = here[step // COLUMNS :]
-        copy_rows(matrix, start, start, n_rows, here)
-        n_factored = factor_panels(here, n_rows, pivots)
+        n_factored = factor_block(matrix, start, n_rows, here)
         if n_factored < n_rows:
             return start + n_factored + 1
-        solve_panels(here, later, n_rows, False)
-        write_rows(here, n_rows, matrix, start)
-        diagonal[start : start + n_rows] = pivots[:n_rows]
+        solve_rows(here, matrix, start, start + step, n_rows, here[step // COLUMNS :])
         add_rank(panels, n_rows, -1.0, matrix, start + step, n, n, 0)
     return 0
 
@@ -63,17 +59,10 @@ def invert_upper(matrix: np.ndarray) -> None:
     panels, triangle = _panels(n, step), _panels(step, step)
     for start in range(0, n, step):
         n_rows, first = min(step, n - start), start // COLUMNS
-        before, here, after = np.split(panels, [first, first + step // COLUMNS])
-        copy_rows(matrix, start, start, n_rows, triangle)
-        rows = np.arange(n_rows)
-        on_diagonal = rows // COLUMNS, rows, rows % COLUMNS
-        triangle[on_diagonal] = 1 / triangle[on_diagonal]
-        here[...] = 0
-        here[on_diagonal] = 1
-        turn_columns(matrix, start, n_rows, before)
-        solve_panels(triangle, before, n_rows, False)
-        solve_panels(triangle, here, n_rows, True)
-        copy_rows(matrix, start, start + step, n_rows, after)
+        after = first + step // COLUMNS
+        invert_block(matrix, start, n_rows, triangle, panels[first:after])
+        solve_columns(triangle, matrix, start, n_rows, panels[:first])
+        copy_rows(matrix, start, start + step, n_rows, panels[after:])
         add_rank(panels, n_rows, 1.0, matrix, 0, start + n_rows, start, n_rows)
 
 

@@ -1,9 +1,11 @@
 """Loops over tiles for the factor of a matrix and its inverse; see :mod:`sklearn_dl.gaussian_process.tiles`.
 
 A block of rows is copied into panels, worked on there, and its products are subtracted from the matrix, of
-which only the upper triangle is read or written. Panels are filled up with zeros.
+which only the upper triangle is read or written. Panels are filled up with zeros. Those on the diagonal hold
+a triangle U whose diagonal is reciprocals; what lies below it there is not read.
 """
 
+import numpy as np
 from numba import njit
 
 from sklearn_dl.gaussian_process import cholesky_tiles as tiles
@@ -12,82 +14,109 @@ from sklearn_dl.gaussian_process.tiles import COLUMNS, ITEM, LANES, ROWS
 _PANELS_AT_A_TIME = 16  # which stay in the second-level cache
 
 _compiled = njit(nogil=True, cache=True, error_model="numpy")
+_inlined = njit(inline="always", error_model="numpy")
+
+
+@_inlined
+def _copy(matrix, row, column, n_rows, panel):
+    """Copy the rows from `row` and the columns from `column` on to a panel."""
+    n, to = len(matrix), panel.ctypes.data
+    for t in range(-(-n_rows // ROWS) * ROWS):
+        width = n - column if t < n_rows else 0
+        source = matrix.ctypes.data + ((row + t) * n + column) * ITEM
+        tiles.copy_row_and_zeros(source, to + t * COLUMNS * ITEM, width)
+
+
+@_inlined
+def _write(panel, n_rows, matrix, row, column):
+    """Write a panel back to where it is from, the upper triangle only."""
+    n, own = len(matrix), panel.ctypes.data
+    for t in range(n_rows):
+        to = matrix.ctypes.data + ((row + t) * n + column) * ITEM
+        tiles.copy_row(own + t * COLUMNS * ITEM, to, row + t - column, n - column)
+
+
+@_inlined
+def _solve(triangle, panel, first, n_rows):
+    """Replace a panel, whose rows before `first` are 0, by the solution X of U' X = panel."""
+    start = panel.ctypes.data + first * COLUMNS * ITEM
+    for row in range(first, n_rows, ROWS):
+        own = triangle[row // COLUMNS].ctypes.data + (first * COLUMNS + row % COLUMNS) * ITEM
+        tiles.solve_rows(own, start, row - first)
+
+
+@_compiled
+def factor_block(matrix, row, n_rows, panels):
+    """Replace a block on the diagonal by its upper Cholesky factor, in the matrix and as U in panels.
+
+    Returns the number of the first row whose pivot is not positive, or `n_rows`.
+    """
+    pivots = np.empty(panels.shape[1])
+    for p in range(-(-n_rows // COLUMNS)):
+        first = p * COLUMNS
+        stop = min(first + COLUMNS, n_rows)
+        _copy(matrix, row, row + first, n_rows, panels[p])
+        _solve(panels, panels[p], 0, first)
+        for i in range(first, stop, ROWS):
+            to_panel = panels[p].ctypes.data
+            failed = tiles.factor_rows(
+                to_panel + i % COLUMNS * ITEM, to_panel, i, pivots.ctypes.data + i * ITEM
+            )
+            if failed < ROWS and i + failed < n_rows:
+                return i + failed
+        _write(panels[p], stop, matrix, row, row + first)
+        for i in range(first, stop):
+            matrix[row + i, row + i] = pivots[i]
+    return n_rows
+
+
+@_compiled
+def solve_rows(triangle, matrix, row, column, n_rows, panels):
+    """Replace the rows from `row` and the columns from `column` on by the solution X of U' X = rows.
+
+    In the matrix and in `panels`.
+    """
+    for p in range(len(panels)):  # all of the work on one at a time, while it is in the cache
+        first = column + p * COLUMNS
+        _copy(matrix, row, first, n_rows, panels[p])
+        _solve(triangle, panels[p], 0, n_rows)
+        _write(panels[p], n_rows, matrix, row, first)
 
 
 @_compiled
 def copy_rows(matrix, row, column, n_rows, panels):
-    """Copy rows from `row` and columns from `column` on."""
-    n = matrix.shape[1]
+    """Copy the rows from `row` and the columns from `column` on to panels."""
     for p in range(len(panels)):
-        first, to = column + p * COLUMNS, panels[p].ctypes.data
-        for t in range(-(-n_rows // ROWS) * ROWS):
-            width = n - first if t < n_rows else 0
-            source = matrix.ctypes.data + ((row + t) * n + first) * ITEM
-            tiles.copy_row_and_zeros(source, to + t * COLUMNS * ITEM, width)
+        _copy(matrix, row, column + p * COLUMNS, n_rows, panels[p])
 
 
 @_compiled
-def turn_columns(matrix, column, n_columns, panels):
-    """Copy columns from `column` on, negative, as rows."""
-    n = matrix.shape[1]
+def invert_block(matrix, row, n_rows, triangle, panels):
+    """Copy a triangle on the diagonal as U to one array of panels, and the inverse of U' to another."""
+    for p in range(-(-n_rows // COLUMNS)):
+        first = p * COLUMNS
+        _copy(matrix, row, row + first, n_rows, triangle[p])
+        for i in range(first, n_rows):
+            for c in range(COLUMNS):
+                panels[p, i, c] = 0.0
+        for i in range(first, min(first + COLUMNS, n_rows)):
+            triangle[p, i, i - first] = 1.0 / matrix[row + i, row + i]
+            panels[p, i, i - first] = 1.0
+    for p in range(-(-n_rows // COLUMNS)):
+        _solve(triangle, panels[p], p * COLUMNS, n_rows)
+
+
+@_compiled
+def solve_columns(triangle, matrix, column, n_columns, panels):
+    """Copy columns from `column` on, negative, as rows to panels, and replace those by X of U' X = panels."""
+    n = len(matrix)
     for p in range(len(panels)):
         for c in range(0, COLUMNS, LANES):
             source = matrix.ctypes.data + ((p * COLUMNS + c) * n + column) * ITEM
             to = panels[p].ctypes.data + c * ITEM
             for t in range(0, n_columns, LANES):
                 tiles.turn(source + t * ITEM, n, n_columns - t, to + t * COLUMNS * ITEM)
-
-
-@_compiled
-def write_rows(panels, n_rows, matrix, row):
-    """Write rows back to where :func:`copy_rows` took them from the diagonal on, the upper triangle only."""
-    n = matrix.shape[1]
-    for p in range(len(panels)):
-        first, own = p * COLUMNS, panels[p].ctypes.data
-        for t in range(n_rows):
-            to = matrix.ctypes.data + ((row + t) * n + row + first) * ITEM
-            tiles.copy_row(own + t * COLUMNS * ITEM, to, t - first, n - row - first)
-
-
-@_compiled
-def solve_panels(triangle, panels, n_rows, is_identity):
-    """Replace the panels by the solution X of U' X = panels.
-
-    Parameters
-    ----------
-    triangle : ndarray of shape (n, n_rows or more, COLUMNS)
-        U in panels, its diagonal as reciprocals. What lies below it is not read.
-    panels : ndarray of shape (n_panels, n_rows or more, COLUMNS)
-    n_rows : int
-    is_identity : bool
-        Whether the panels are those of the identity, so that rows of zeros can be left out.
-    """
-    for p in range(len(panels)):
-        first = p * COLUMNS if is_identity else 0
-        panel = panels[p].ctypes.data + first * COLUMNS * ITEM
-        for row in range(first, n_rows, ROWS):
-            own = triangle[row // COLUMNS].ctypes.data + (first * COLUMNS + row % COLUMNS) * ITEM
-            tiles.solve_rows(own, panel, row - first)
-
-
-@_compiled
-def factor_panels(panels, n_rows, pivots):
-    """Replace the first `n_rows` columns, which are symmetric, by their upper Cholesky factor.
-
-    Its diagonal goes to `pivots`, and reciprocals take its place. Returns the first column whose pivot is not
-    positive, or `n_rows` if all are.
-    """
-    for p in range(-(-n_rows // COLUMNS)):
-        first, panel = p * COLUMNS, panels[p].ctypes.data
-        for row in range(0, min(first + COLUMNS, n_rows), ROWS):
-            own = panels[row // COLUMNS].ctypes.data + row % COLUMNS * ITEM
-            if row < first:
-                tiles.solve_rows(own, panel, row)
-                continue
-            failed = tiles.factor_rows(own, panel, row, pivots.ctypes.data + row * ITEM)
-            if failed < ROWS and row + failed < n_rows:
-                return row + failed
-    return n_rows
+        _solve(triangle, panels[p], 0, n_columns)
 
 
 @_compiled

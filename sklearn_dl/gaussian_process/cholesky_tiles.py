@@ -61,22 +61,11 @@ def add_products(vectors, left, right, n_steps, factor, out, stride, low, high, 
 
     Only columns ``low + i`` to `high` of row i.
     """
-    builder, places = vectors.builder, vectors.tile_places(out, stride)
+    places = vectors.tile_places(out, stride)
     for place in places.values():
         vectors.fetch(place)
     totals, factor = vectors.products(left, right, n_steps), vectors.spread(factor)
-
-    def write(masks):
-        with builder.if_else(keep) as (adding, writing):
-            with adding:
-                for at, place in places.items():
-                    before = vectors.load(place, masks[at])
-                    vectors.store(vectors.multiply_add(factor, totals[at], before), place, masks[at])
-            with writing:
-                for at, place in places.items():
-                    vectors.store(builder.fmul(factor, totals[at]), place, masks[at])
-
-    vectors.for_part(low, high, write)
+    vectors.add_scaled(factor, totals, places, low, high, keep)
 
 
 def _remaining(vectors, left, panel, row):

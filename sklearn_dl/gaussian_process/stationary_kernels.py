@@ -26,8 +26,8 @@ _LEAST = -708.0  # below it the exponential is no normal number, and taken as 0
 def _exponentials(factor, numbers, out):
     """Write exp(factor * number), of at most 0, to one unit in the last place.
 
-    exp(x) = 2^m exp(r) with an integer m and abs(r) <= log(2) / 2, where Taylor's series of 13 terms does. It is
-    added up in pairs, so that few terms wait for others.
+    exp(x) = 2^m exp(r) with an integer m and abs(r) <= log(2) / 2, where Taylor's series of 13 terms does.
+    They are added up in pairs, so that few wait for others.
     """
     for k in range(len(numbers)):
         x = factor * numbers[k]
@@ -46,7 +46,7 @@ def _exponentials(factor, numbers, out):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_EXACT)
 def _profile(family, squared, values, slopes):
-    """Covariances k of squared distances D, and their slopes -2 dk/dD; for GAUSSIAN they are the same array."""
+    """Covariances k of squared distances D, and their slopes -2 dk/dD: for GAUSSIAN the same array."""
     if family == GAUSSIAN:
         _exponentials(-0.5, squared, values)
         return

@@ -21,22 +21,9 @@ def squared_distances(vectors, left, right, n_features, out):
 @tile_function
 def write_values(vectors, values, factor, out, stride, low, high, keep):
     """Write factor times the values to columns ``low + i`` to `high` of row i, or add them with `keep`."""
-    builder, factor = vectors.builder, vectors.spread(factor)
-    places = list(enumerate(vectors.tile_places(out, stride).items()))
-
-    def write(masks):
-        with builder.if_else(keep) as (adding, writing):
-            with adding:
-                for k, (at, place) in places:
-                    value = vectors.load(vectors.place(values, LANES * k))
-                    before = vectors.load(place, masks[at])
-                    vectors.store(vectors.multiply_add(factor, value, before), place, masks[at])
-            with writing:
-                for k, (at, place) in places:
-                    value = vectors.load(vectors.place(values, LANES * k))
-                    vectors.store(builder.fmul(factor, value), place, masks[at])
-
-    vectors.for_part(low, high, write)
+    tile = {at: vectors.load(vectors.place(values, LANES * k)) for k, at in enumerate(PLACES)}
+    places = vectors.tile_places(out, stride)
+    vectors.add_scaled(vectors.spread(factor), tile, places, low, high, keep)
 
 
 @tile_function

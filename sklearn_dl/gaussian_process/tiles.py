@@ -132,6 +132,18 @@ class Vectors:
                 masks = [self.row_masks(builder.add(low, INT(i)), high) for i in range(ROWS)]
                 emit({(i, j): masks[i][j] for i, j in PLACES})
 
+    def add_scaled(self, factor: Any, tile: Tile, places: Tile, low: Any, high: Any, keep: Any) -> None:
+        """Add factor times a tile to columns ``low + i`` to `high` of row i, or write it unless `keep`."""
+        kept = self.spread(keep)
+
+        def write(masks: dict) -> None:
+            for at, place in places.items():
+                mask = masks[at]
+                before = self.load(place, kept if mask is None else self.builder.and_(kept, mask))
+                self.store(self.multiply_add(factor, tile[at], before), place, mask)
+
+        self.for_part(low, high, write)
+
     @contextmanager
     def steps(self, n_steps: Any, totals: list) -> Iterator[tuple[Any, list, list]]:
         """Loop over rows of panels: yields the offset of a row, totals so far, and a list for the new ones.

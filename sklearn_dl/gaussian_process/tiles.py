@@ -44,7 +44,7 @@ def tile_function(emit: Callable) -> Any:
     Arguments are addresses of float64 elements, and integers; `factor` is a number and `keep` a flag.
     """
     names = list(signature(emit).parameters)[1:]
-    kinds = types.intp(*(_KINDS.get(name, types.intp) for name in names))
+    kinds = types.int64(*(_KINDS.get(name, types.int64) for name in names))
 
     def lowered(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         result = emit(Vectors(builder), *values)

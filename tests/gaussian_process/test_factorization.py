@@ -7,7 +7,12 @@ import pytest
 from scipy.linalg import lapack
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 
-from sklearn_dl.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor, factorization
+from sklearn_dl.gaussian_process import (
+    GaussianProcessClassifier,
+    GaussianProcessRegressor,
+    factorization,
+    huge_pages,
+)
 from sklearn_dl.gaussian_process import tiles as registers
 from sklearn_dl.gaussian_process.cholesky import factor_upper, invert_upper
 
@@ -148,3 +153,15 @@ def test_likelihood_and_gradient_are_the_same_both_ways(monkeypatch, cls, kernel
         outcomes[by_tiles] = model.log_marginal_likelihood(kernel.theta, eval_gradient=True)
     for one, other in zip(*outcomes.values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (5, 7), (181, 181), (1000, 1000), (42, 144, 24)])
+def test_large_arrays_start_at_a_large_page(shape):
+    array = huge_pages.empty(*shape)
+    assert array.shape == shape
+    assert array.dtype == np.float64
+    assert array.flags.c_contiguous
+    assert array.flags.writeable
+    assert array.nbytes < 2**18 or array.ctypes.data % 2**21 == 0
+    array[...] = 1.0
+    assert array.sum() == np.prod(shape)

@@ -3,14 +3,7 @@
 import numpy as np
 
 from sklearn_dl.gaussian_process import huge_pages
-from sklearn_dl.gaussian_process.cholesky_kernels import (
-    add_rank,
-    copy_rows,
-    factor_block,
-    invert_block,
-    solve_columns,
-    solve_rows,
-)
+from sklearn_dl.gaussian_process.cholesky_kernels import add_rank, factor_rows, invert_rows
 from sklearn_dl.gaussian_process.tiles import COLUMNS
 
 _BLOCK_ROWS = 144  # of panels whose own share of the work is small, and products long enough
@@ -34,10 +27,9 @@ def factor_upper(matrix: np.ndarray) -> int:
     panels = _panels(n, step)
     for start in range(0, n, step):
         n_rows, here = min(step, n - start), panels[start // COLUMNS :]
-        n_factored = factor_block(matrix, start, n_rows, here)
+        n_factored = factor_rows(matrix, start, n_rows, here)
         if n_factored < n_rows:
             return start + n_factored + 1
-        solve_rows(here, matrix, start, start + step, n_rows, here[step // COLUMNS :])
         add_rank(panels, n_rows, -1.0, matrix, start + step, n, n, 0)
     return 0
 
@@ -58,11 +50,8 @@ def invert_upper(matrix: np.ndarray) -> None:
     n, step = len(matrix), _block_rows(len(matrix))
     panels, triangle = _panels(n, step), _panels(step, step)
     for start in range(0, n, step):
-        n_rows, first = min(step, n - start), start // COLUMNS
-        after = first + step // COLUMNS
-        invert_block(matrix, start, n_rows, triangle, panels[first:after])
-        solve_columns(triangle, matrix, start, n_rows, panels[:first])
-        copy_rows(matrix, start, start + step, n_rows, panels[after:])
+        n_rows = min(step, n - start)
+        invert_rows(matrix, start, n_rows, triangle, panels)
         add_rank(panels, n_rows, 1.0, matrix, 0, start + n_rows, start, n_rows)
 
 

@@ -46,77 +46,53 @@ def _solve(triangle, panel, first, n_rows):
 
 
 @_compiled
-def factor_block(matrix, row, n_rows, panels):
-    """Replace a block on the diagonal by its upper Cholesky factor, in the matrix and as U in panels.
+def factor_rows(matrix, start, n_rows, panels):
+    """Replace rows of a matrix, from the diagonal on, by those of its upper Cholesky factor.
 
-    Returns the number of the first row whose pivot is not positive, or `n_rows`.
+    What the rows before contribute has to be subtracted already. The panels, from the diagonal on, get the
+    rows too. Returns the number of the first one whose pivot is not positive, or `n_rows`.
     """
     pivots = np.empty(panels.shape[1])
-    for p in range(-(-n_rows // COLUMNS)):
-        first = p * COLUMNS
+    for p in range(len(panels)):  # all of the work on one at a time, while it is in the cache
+        first, panel = p * COLUMNS, panels[p].ctypes.data
         stop = min(first + COLUMNS, n_rows)
-        _copy(matrix, row, row + first, n_rows, panels[p])
-        _solve(panels, panels[p], 0, first)
+        _copy(matrix, start, start + first, n_rows, panels[p])
+        _solve(panels, panels[p], 0, min(first, n_rows))
         for i in range(first, stop, ROWS):
-            to_panel = panels[p].ctypes.data
-            failed = tiles.factor_rows(
-                to_panel + i % COLUMNS * ITEM, to_panel, i, pivots.ctypes.data + i * ITEM
-            )
+            failed = tiles.factor_rows(panel + i % COLUMNS * ITEM, panel, i, pivots.ctypes.data + i * ITEM)
             if failed < ROWS and i + failed < n_rows:
                 return i + failed
-        _write(panels[p], stop, matrix, row, row + first)
+        _write(panels[p], stop, matrix, start, start + first)
         for i in range(first, stop):
-            matrix[row + i, row + i] = pivots[i]
+            matrix[start + i, start + i] = pivots[i]
     return n_rows
 
 
 @_compiled
-def solve_rows(triangle, matrix, row, column, n_rows, panels):
-    """Replace the rows from `row` and the columns from `column` on by the solution X of U' X = rows.
+def invert_rows(matrix, start, n_rows, triangle, panels):
+    """Write to panels what takes the inverse V of a triangle U from the rows before to the rows K.
 
-    In the matrix and in `panels`.
+    In columns before K that is minus the transposed columns K of V U, solved for U_KK', in K the solution of
+    the identity, and after K the rows of U themselves. `triangle` is room for U_KK.
     """
-    for p in range(len(panels)):  # all of the work on one at a time, while it is in the cache
-        first = column + p * COLUMNS
-        _copy(matrix, row, first, n_rows, panels[p])
-        _solve(triangle, panels[p], 0, n_rows)
-        _write(panels[p], n_rows, matrix, row, first)
-
-
-@_compiled
-def copy_rows(matrix, row, column, n_rows, panels):
-    """Copy the rows from `row` and the columns from `column` on to panels."""
-    for p in range(len(panels)):
-        _copy(matrix, row, column + p * COLUMNS, n_rows, panels[p])
-
-
-@_compiled
-def invert_block(matrix, row, n_rows, triangle, panels):
-    """Copy a triangle on the diagonal as U to one array of panels, and the inverse of U' to another."""
-    for p in range(-(-n_rows // COLUMNS)):
-        first = p * COLUMNS
-        _copy(matrix, row, row + first, n_rows, triangle[p])
-        for i in range(first, n_rows):
-            for c in range(COLUMNS):
-                panels[p, i, c] = 0.0
-        for i in range(first, min(first + COLUMNS, n_rows)):
-            triangle[p, i, i - first] = 1.0 / matrix[row + i, row + i]
-            panels[p, i, i - first] = 1.0
-    for p in range(-(-n_rows // COLUMNS)):
-        _solve(triangle, panels[p], p * COLUMNS, n_rows)
-
-
-@_compiled
-def solve_columns(triangle, matrix, column, n_columns, panels):
-    """Copy columns from `column` on, negative, as rows to panels, and replace those by X of U' X = panels."""
-    n = len(matrix)
-    for p in range(len(panels)):
-        for c in range(0, COLUMNS, LANES):
-            source = matrix.ctypes.data + ((p * COLUMNS + c) * n + column) * ITEM
-            to = panels[p].ctypes.data + c * ITEM
-            for t in range(0, n_columns, LANES):
-                tiles.turn(source + t * ITEM, n, n_columns - t, to + t * COLUMNS * ITEM)
-        _solve(triangle, panels[p], 0, n_columns)
+    n, own, after = len(matrix), start // COLUMNS, (start + len(triangle) * COLUMNS) // COLUMNS
+    for p in range(own, len(panels)):
+        _copy(matrix, start, p * COLUMNS, n_rows, triangle[p - own] if p < after else panels[p])
+    for i in range(n_rows):
+        triangle[i // COLUMNS, i, i % COLUMNS] = 1.0 / matrix[start + i, start + i]
+    for p in range(min(after, len(panels))):
+        first = max(0, p * COLUMNS - start)
+        if p < own:
+            for c in range(0, COLUMNS, LANES):
+                source = matrix.ctypes.data + ((p * COLUMNS + c) * n + start) * ITEM
+                to = panels[p].ctypes.data + c * ITEM
+                for t in range(0, n_rows, LANES):
+                    tiles.turn(source + t * ITEM, n, n_rows - t, to + t * COLUMNS * ITEM)
+        else:
+            for i in range(first, n_rows):
+                for c in range(COLUMNS):
+                    panels[p, i, c] = 1.0 if i == first + c else 0.0
+        _solve(triangle, panels[p], first, n_rows)
 
 
 @_compiled

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import ThreadpoolController
@@ -61,6 +61,11 @@ def single_threaded_blas(*, when: bool = True) -> Iterator[None]:
             yield
     finally:
         _limiting.release()
+
+
+def blas_libraries() -> list[Any]:
+    """Controllers of the libraries of BLAS that are loaded, of threadpoolctl."""
+    return [library for library in _controller().lib_controllers if library.user_api == "blas"]
 
 
 _limiting = Lock()

@@ -25,12 +25,16 @@ class CompiledCovariance:
     def __init__(self, term: terms.Term) -> None:
         self.term, self._fused = term, fuse(term)
 
+    def is_compiled(self, X: np.ndarray, theta: np.ndarray) -> bool:
+        """Whether a search over theta runs in compiled code."""
+        return self._fused is not None and self._fused.pays(X, theta)
+
     def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
         """Write the upper triangle of the covariance of X with itself into `out`.
 
         With `often`, as in a search, compiled code may be loaded, which takes longer than one covariance.
         """
-        if often and self._fused is not None and self._fused.pays(X, theta):
+        if often and self._fused is not None and self.is_compiled(X, theta):
             self._fused.fill(X, theta, out)
             return
         pairs = Pairs(X, X, diagonal=True)
@@ -40,7 +44,7 @@ class CompiledCovariance:
 
     def contract(self, X: np.ndarray, theta: np.ndarray, weights: PairWeights) -> np.ndarray:
         """Half the sum of weight times derivative of the covariance, by each element of theta."""
-        if self._fused is not None and self._fused.pays(X, theta):
+        if self._fused is not None and self.is_compiled(X, theta):
             return self._fused.contract(X, theta, weights)
         pairs, gradient = Pairs(X, X, diagonal=True), np.zeros(len(theta))
         for rows in row_slices(len(X), len(X)):
@@ -73,6 +77,10 @@ class OwnCovariance:
 
     def __init__(self, kernel: kernels.Kernel) -> None:
         self.kernel = kernel
+
+    def is_compiled(self, X: Any, theta: np.ndarray) -> bool:
+        """Whether a search over theta runs in compiled code: never."""
+        return False
 
     def fill(self, X: Any, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
         """Write the upper triangle of the covariance of X with itself into `out`."""

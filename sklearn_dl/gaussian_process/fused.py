@@ -1,6 +1,6 @@
 """Sums of variances times stationary covariances and white noise, all pairs of which take one pass."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class FusedSum(NamedTuple):
         from sklearn_dl.gaussian_process.stationary_kernels import fill_upper
 
         for place, signal in enumerate(self.signals):
-            turned = _turned(X, signal.shape.length_scale.at(theta))
-            fill_upper(turned, signal.family, signal.variance(theta), place > 0, out)
+            panels = _panels(X / signal.shape.length_scale.at(theta))
+            fill_upper(panels, signal.family, signal.variance(theta), place > 0, out)
         out.ravel()[:: len(X) + 1] += sum(noise.at(theta) for noise in self.noises)
 
     def contract(self, X: np.ndarray, theta: np.ndarray, weights: PairWeights) -> np.ndarray:
@@ -56,23 +56,31 @@ class FusedSum(NamedTuple):
         from sklearn_dl.gaussian_process.stationary_kernels import contract_upper
 
         gradient, half_trace = np.zeros(len(theta)), 0.5 * float(weights.diagonal().sum())
-        left, right = np.ascontiguousarray(weights.left.T), np.ascontiguousarray(weights.right.T)
-        root = np.ones(len(X)) if weights.root is None else weights.root
+        left, right = _panels(weights.left), _panels(weights.right)
+        root = _panels((np.ones(len(X)) if weights.root is None else weights.root)[:, None])
         for signal in self.signals:
             scale, variance = signal.shape.length_scale.at(theta), signal.variance(theta)
             by_variance, by_scale = contract_upper(
-                _turned(X, scale), signal.family, left, right, root, weights.inverse, np.ndim(scale) > 0
+                _panels(X / scale), signal.family, left, right, root, weights.inverse, np.ndim(scale) > 0
             )
             for parameter in signal.variances:
                 parameter.add(gradient, variance * (by_variance + half_trace))
-            signal.shape.length_scale.add(gradient, variance * by_scale)
+            signal.shape.length_scale.add(gradient, variance * by_scale.sum(axis=1))
         for noise in self.noises:
             noise.add(gradient, noise.at(theta) * half_trace)
         return gradient
 
 
-def _turned(X: np.ndarray, scale: Any) -> np.ndarray:
-    return np.ascontiguousarray((X / scale).T, dtype=np.float64)
+def _panels(rows: np.ndarray) -> np.ndarray:
+    """Rows as columns of panels, filled up with zeros."""
+    from sklearn_dl.gaussian_process.tiles import COLUMNS
+
+    n_rows, n_features = rows.shape
+    panels = np.zeros((-(-n_rows // COLUMNS), n_features, COLUMNS))
+    whole = n_rows // COLUMNS
+    panels[:whole] = rows[: whole * COLUMNS].reshape(whole, COLUMNS, n_features).swapaxes(1, 2)
+    panels[whole:, :, : n_rows % COLUMNS] = rows[whole * COLUMNS :].T
+    return panels
 
 
 def fuse(term: terms.Term) -> FusedSum | None:

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.linalg import blas, lapack
 from scipy.special import erf, expit
 
+from sklearn_dl.gaussian_process import factorization
 from sklearn_dl.gaussian_process.covariance import Covariance
-from sklearn_dl.gaussian_process.likelihood import invert
 from sklearn_dl.gaussian_process.pairs import row_slices
 from sklearn_dl.gaussian_process.weights import PairWeights
 
@@ -67,7 +67,7 @@ class LaplaceLikelihood:
         self.covariance, self.X, self.labels, self.max_iter = covariance, X, labels, max_iter
         self._signs = 2.0 * labels - 1
         self._dual = dual
-        self._searched = False  # then compiled code is loaded
+        self._searched = self._by_tiles = False  # with a search, compiled code is loaded
         self._covariances, self._buffer = np.zeros((2, len(labels), len(labels)))
 
     def mode(self, theta: np.ndarray, *, clean: bool = False) -> Mode | None:
@@ -76,6 +76,8 @@ class LaplaceLikelihood:
         The factor lies in a buffer and lives until the next call. With `clean` its other triangle is 0.
         """
         self.covariance.fill(self.X, theta, self._covariances, often=self._searched)
+        loaded = self.covariance.is_compiled(self.X, theta)
+        self._by_tiles = self._searched and factorization.tiles_pay(len(self.labels), loaded=loaded)
         if not np.isfinite(self._covariances.diagonal()).all():
             return None
         dual, latent = self._start()
@@ -102,7 +104,7 @@ class LaplaceLikelihood:
         mode = self.mode(theta)
         if mode is None:
             return -np.inf, np.zeros(len(theta))
-        invert(mode.L)  # the inverse of B, in the buffer
+        factorization.invert(mode.L, by_tiles=self._by_tiles)  # the inverse of B, in the buffer
         # Line 9, by W^(1/2) (K^-1 + W)^-1 W^(1/2) = I - B^-1: how the mode moves the determinant.
         by_mode = -0.5 * (1 - self._buffer.diagonal()) * (1 - 2 * mode.probability)
         solved = _times(self._buffer, mode.root * self._times_covariance(by_mode))
@@ -130,7 +132,7 @@ class LaplaceLikelihood:
             np.multiply(self._covariances[rows, columns], root[columns], out=block)
             block *= root[rows, None]
         self._buffer.ravel()[:: len(root) + 1] += 1
-        L, info = lapack.dpotrf(self._buffer.T, lower=1, clean=int(clean), overwrite_a=1)
+        L, info = factorization.factor(self._buffer, by_tiles=self._by_tiles, clean=clean)
         return L if info == 0 else None
 
     def _newton_step(self, dual: np.ndarray, latent: np.ndarray) -> np.ndarray | None:

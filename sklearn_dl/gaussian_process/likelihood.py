@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from sklearn_dl.gaussian_process import factorization, huge_pages
 from sklearn_dl.gaussian_process.covariance import Covariance
-from sklearn_dl.gaussian_process.in_place import invert_triangle
 from sklearn_dl.gaussian_process.weights import PairWeights
 
 _JITTERS = (0.0, *(10.0**power for power in range(-12, -2)))
@@ -39,14 +39,16 @@ class MarginalLikelihood:
 
     def __init__(self, covariance: Covariance, X: Any, y: np.ndarray, noise: Any) -> None:
         self.covariance, self.X, self.y, self.noise = covariance, X, y, noise
-        self._buffer = np.empty((len(y), len(y)))
-        self._searched = False  # then compiled code is loaded
+        self._buffer = huge_pages.empty(len(y), len(y))
+        self._searched = self._by_tiles = False  # with a search, compiled code is loaded
 
     def factor(self, theta: np.ndarray, *, clean: bool = False) -> Factor | None:
         """Factor the covariance at theta, with the least jitter that does; None if none does.
 
         The factor lies in the buffer and lives until the next call. With `clean` the other triangle is 0.
         """
+        loaded = self.covariance.is_compiled(self.X, theta)
+        self._by_tiles = self._searched and factorization.tiles_pay(len(self.y), loaded=loaded)
         for relative in _JITTERS:
             self.covariance.fill(self.X, theta, self._buffer, often=self._searched)
             diagonal = self._buffer.ravel()[:: len(self.y) + 1]
@@ -55,7 +57,7 @@ class MarginalLikelihood:
             diagonal += jitter
             if not np.isfinite(diagonal).all():
                 return None
-            L, info = lapack.dpotrf(self._buffer.T, lower=1, clean=int(clean), overwrite_a=1)
+            L, info = factorization.factor(self._buffer, by_tiles=self._by_tiles, clean=clean)
             if info == 0:
                 return Factor(L, jitter)
         return None
@@ -73,7 +75,7 @@ class MarginalLikelihood:
             return -np.inf, np.zeros(len(theta))
         dual = solve(factor.L, self.y)
         value = log_likelihood(factor.L, self.y, dual)
-        invert(factor.L)
+        factorization.invert(factor.L, by_tiles=self._by_tiles)
         # Rasmussen and Williams, equation 5.9: tr((alpha alpha' - K^-1) dK/dtheta) / 2.
         n_samples, n_targets = self.y.shape
         root = None if n_targets == 1 else np.full(n_samples, n_targets**0.5)
@@ -89,12 +91,6 @@ def solve(L: np.ndarray, y: np.ndarray) -> np.ndarray:
     return blas.dtrsv(L, halfway, lower=1, trans=1, overwrite_x=1)[:, None]
 
 
-def invert(L: np.ndarray) -> None:
-    """Write the lower triangle of (L L')^-1 over L, which is in Fortran order."""
-    invert_triangle(L)
-    lapack.dlauum(L, lower=1, overwrite_c=1)
-
-
 def log_likelihood(L: np.ndarray, y: np.ndarray, dual: np.ndarray) -> float:
     """Log-density of the columns of y under N(0, L L'); `dual` solves L L' x = y."""
     n_samples, n_targets = y.shape
@@ -106,5 +102,5 @@ def log_likelihood(L: np.ndarray, y: np.ndarray, dual: np.ndarray) -> float:
 def inverse_diagonal(L: np.ndarray) -> np.ndarray:
     """Diagonal of (L L')^-1."""
     inverse = L.copy(order="F")
-    invert(inverse)
+    factorization.invert(inverse)
     return inverse.diagonal().copy()

@@ -44,11 +44,14 @@ class AnovaCovariance:
     def __init__(self, parameter_of_column: np.ndarray) -> None:
         self._group = np.ascontiguousarray(parameter_of_column, dtype=np.int64)
 
+    def is_compiled(self, X: np.ndarray, theta: np.ndarray) -> bool:
+        """Whether a search over theta runs in compiled code: always."""
+        return True
+
     def fill(self, X: np.ndarray, theta: np.ndarray, out: np.ndarray, *, often: bool = False) -> None:
         """Write the upper triangle of the covariance of X with itself, noise included, into `out`."""
-        at = _values(theta)
-        anova_kernels.upper_triangle(np.ascontiguousarray(X), self._group, at.by_scale, at.share, out)
-        out *= at.variance
+        at, rows = _values(theta), np.ascontiguousarray(X)
+        anova_kernels.upper_triangle(rows, self._group, at.variance, at.by_scale, at.share, out)
         np.fill_diagonal(out, at.variance + at.noise)
 
     def contract(self, X: np.ndarray, theta: np.ndarray, weights: PairWeights) -> np.ndarray:

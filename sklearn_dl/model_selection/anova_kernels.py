@@ -35,11 +35,11 @@ def between(rows, columns, group, by_scale, share, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
-def upper_triangle(X, group, by_scale, share, out):
-    """Write the covariances of rows with those after them into out."""
+def upper_triangle(X, group, variance, by_scale, share, out):
+    """Write variance times the covariances of rows with those after them into out."""
     for i in range(len(X)):
         for j in range(i + 1, len(X)):
-            out[i, j] = covariance(X[i], X[j], group, by_scale, share)
+            out[i, j] = variance * covariance(X[i], X[j], group, by_scale, share)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)

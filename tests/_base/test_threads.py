@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from sklearn_dl._base.threads import effective_n_threads, map_blocks, single_threaded_blas
+from sklearn_dl._base.threads import (
+    blas_libraries,
+    effective_n_threads,
+    map_blocks,
+    single_threaded_blas,
+)
 
 
 def n_blas_threads():
@@ -65,3 +70,9 @@ def test_blas_gets_its_own_number_back_from_contexts_that_overlap_in_several_thr
 def test_the_number_of_threads_is_the_one_scikit_learn_uses():
     with threadpoolctl.threadpool_limits(1):
         assert effective_n_threads() == 1
+
+
+def test_libraries_of_blas_know_their_threads(two_blas_threads):
+    assert {library.num_threads for library in blas_libraries()} == {2}
+    with single_threaded_blas():
+        assert {library.num_threads for library in blas_libraries()} == {1}

@@ -8,7 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor as ScikitLearnRegr
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
 
 from sklearn_dl.gaussian_process import GaussianProcessRegressor
-from sklearn_dl.gaussian_process.likelihood import invert
+from sklearn_dl.gaussian_process.factorization import invert
 from sklearn_dl.gaussian_process.pairs import Pairs
 
 

@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteK
 from sklearn_dl.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor, fused
 from sklearn_dl.gaussian_process.covariance import compile_covariance
 from sklearn_dl.gaussian_process.in_place import invert_triangle
-from sklearn_dl.gaussian_process.stationary_kernels import _exponential
+from sklearn_dl.gaussian_process.stationary_kernels import _exponentials
 
 NOISE = WhiteKernel(0.1)
 KERNELS = {
@@ -98,11 +98,11 @@ def test_other_expressions_are_not_fused(kernel):
 
 def test_exponential_is_right_to_a_unit_in_the_last_place():
     x = -np.concatenate([[0.0, 1e-300, 1e-17], np.geomspace(1e-10, 708, 4001)])
-    exact, values = np.exp(x.astype(np.longdouble)), x.copy()
-    _exponential(values, len(values))
+    exact, values = np.exp(x.astype(np.longdouble)), np.empty_like(x)
+    _exponentials(1.0, x, values)
     assert float(np.abs((values - exact) / np.spacing(values)).max()) <= 1.0
     beyond = np.array([-709.0, -1e300, -np.inf, np.nan])
-    _exponential(beyond, 4)
+    _exponentials(1.0, beyond, beyond)
     np.testing.assert_array_equal(beyond, [0, 0, 0, np.nan])
 
 

@@ -50,6 +50,14 @@ def test_the_derivative_by_rows_is_that_of_differences():
     assert gradient.ravel() == pytest.approx(approx_fprime(rows.ravel(), total, 1e-7), abs=1e-5)
 
 
+def test_the_triangle_that_is_not_asked_for_is_left_alone():
+    covariance, rows = AnovaCovariance(np.arange(3)), np.random.default_rng(0).random((5, 3))
+    out = np.full((5, 5), 1e308)  # of which a product overflows
+    covariance.fill(rows, np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), out)
+    assert (out[np.tri(5, k=-1) > 0] == 1e308).all()
+    assert out[np.triu_indices(5)].max() == out[0, 0] == np.e + 1
+
+
 def test_a_parameter_alone_is_known_far_from_the_rows_that_differ_in_others():
     rng = np.random.default_rng(0)
     rows = rng.random((60, 4))

@@ -128,6 +128,24 @@ def test_a_race_ends_alike_from_whichever_write_its_end_was_killed_after(tmp_pat
         assert found in ({}, {TrialState.FAIL: 1})
 
 
+def test_what_is_expected_of_a_stopped_candidate_is_no_best_score(tmp_path):
+    file = tmp_path / "search.journal"
+    raced = race(file).fit(X, Y)
+    assert raced.cv_results_["stopped"].any()
+    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
+    lucky = study.trials[0].user_attrs[OUTCOME] | {"stopped": "racing", "value": 2.0}
+    template = optuna.trial.create_trial(
+        value=2.0,
+        params={"shift": 1.0},
+        distributions=study.trials[0].distributions,
+        user_attrs={OUTCOME: lucky},
+    )
+    study.add_trial(template)
+    asking = race(file).set_params(n_iter=10)
+    asking.tell(asking.ask(), [0.0] * 5)
+    assert asking.best_score_ == raced.best_score_
+
+
 def test_the_rest_of_a_candidate_is_claimed_by_one_process_only(tmp_path):
     file = tmp_path / "search.journal"
     race(file).fit(X, Y)

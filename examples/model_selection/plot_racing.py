@@ -26,7 +26,8 @@ print(f"with:    best {raced.best_score_:.4f} after {n_folds.sum()} fits")
 
 # %%
 # Folds that each candidate was given. Those that stopped say so in the column ``stopped``, lack the other
-# splits and rank behind all that finished.
+# splits and rank behind all that finished. No stop is final: a few were continued at the end, when all
+# candidates were known. Their fits count where the candidates stand.
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
 finished = raced.cv_results_["stopped"] == ""

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from sklearn_dl.model_selection.records import study_of, to_records
 from sklearn_dl.model_selection.seeding import seed_of
-from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, open_study
+from sklearn_dl.model_selection.shared_study import CONTINUES, OUTCOME, Outcome, SharedStudy, open_study
 from sklearn_dl.model_selection.space import search_space
 from sklearn_dl.model_selection.storage import Worker, open_storage, quiet_engine
 
@@ -124,7 +124,7 @@ class AskAndTell:
             raise ValueError(f"{name}: scores must hold one score at least; they are empty.")
         times = [0.0] * len(folds)
         self._asking.finish(candidate.trial, Outcome(folds, [], times, times, value=float(np.mean(folds))))
-        known = [trial for trial in self._asking.finished() if trial.value is not None]
+        known = [trial for trial in self._asking.finished() if _has_score(trial)]
         if known:
             best = max(known, key=lambda trial: trial.value or 0.0)
             self.best_score_, self.best_params_ = best.value, self._space.params(best)
@@ -148,6 +148,11 @@ class AskAndTell:
             _enqueue(study, first)
         worker = Worker(study._storage, study._study_id)
         return SharedStudy(study, self.n_iter, worker, seed if reseeds else None), space
+
+
+def _has_score(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a candidate has all its folds; what is expected of others is no score."""
+    return trial.value is not None and not trial.user_attrs[OUTCOME]["stopped"]
 
 
 def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
@@ -188,5 +193,7 @@ def _earlier(source: Any, owner: str) -> list[optuna.trial.FrozenTrial]:
             )
     known = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
     for trial in known:
-        trial.user_attrs = {name: value for name, value in trial.user_attrs.items() if name != OUTCOME}
+        trial.user_attrs = {
+            n: value for n, value in trial.user_attrs.items() if n not in (OUTCOME, CONTINUES)
+        }
     return known

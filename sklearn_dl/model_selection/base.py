@@ -98,8 +98,10 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         default=False,
         doc="Whether a candidate stops after two or more folds once it is clearly worse than the best on the "
         "same folds: mean of the differences plus one standard error below 0. One that ties with the best "
-        "stops too once earlier ties have brought nothing. Its missing splits are NaN, the column "
-        "``stopped`` says 'racing', and it ranks behind all that finished.",
+        "stops too once earlier ties have brought nothing. At the end, candidates that stopped and are "
+        "within two standard errors of the best are continued, up to a quarter of the folds beyond the "
+        "second. Missing splits are NaN, the column ``stopped`` says 'racing', and such a row ranks behind "
+        "all that finished.",
     )
     batch_size: PositiveInt = param(
         default=1,
@@ -115,7 +117,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     study_name: str | None = param(default=None, doc="Name of the study in the storage; None means 'search'.")
     timeout: PositiveFloat | None = param(
         default=None,
-        doc="Seconds after which no further candidate is begun. At least one is evaluated.",
+        doc="Seconds after which no further candidate is begun, nor one continued that a race stopped. At "
+        "least one is evaluated.",
     )
     n_iter_no_change: PositiveInt | None = param(
         default=None,

@@ -67,8 +67,7 @@ class CrossValidation:
             if candidate.listener is not None:
                 self._run_first_fold(candidate)
         while going := [candidate for candidate in batch if self._goes_on(candidate)]:
-            stoppable = any(candidate.stop is not None for candidate in going)
-            self._run_round(going, self._width(going) if stoppable else len(self.splits))
+            self._run_round(going)
             for candidate in going:
                 candidate.decide(metric)
         return [candidate.outcome for candidate in batch]
@@ -83,17 +82,22 @@ class CrossValidation:
         if candidate.listener is not None and candidate.listener.pruned:
             candidate.outcome.cut(1, "pruned")
 
-    def _width(self, going: Sequence["Candidate"]) -> int:
-        """Folds of each candidate in a round: as few as keep all workers busy."""
-        width = -(-effective_n_jobs(self.parallel.n_jobs) // len(going))
-        return max(width, MIN_FOLDS) if going[0].n_done == 0 else width
-
-    def _run_round(self, going: Sequence["Candidate"], width: int) -> None:
+    def _run_round(self, going: Sequence["Candidate"]) -> None:
         folds = range(len(self.splits))
-        tasks = [(candidate, fold) for candidate in going for fold in folds[candidate.n_done :][:width]]
+        tasks = [
+            (candidate, fold)
+            for candidate in going
+            for fold in folds[candidate.n_done :][: self._width(candidate, len(going))]
+        ]
         calls = [delayed(fit_and_score)(**self._arguments(candidate, fold)) for candidate, fold in tasks]
         for (candidate, _), result in zip(tasks, self.parallel(calls), strict=True):
             candidate.outcome.add(result)
+
+    def _width(self, candidate: "Candidate", n_going: int) -> int:
+        """Folds of a candidate in a round: as few as keep all workers busy."""
+        if candidate.stop is None:
+            return len(self.splits)
+        return max(-(-effective_n_jobs(self.parallel.n_jobs) // n_going), MIN_FOLDS - candidate.n_done)
 
     def _arguments(self, candidate: "Candidate", fold: int) -> dict[str, Any]:
         train, test = self.splits[fold]

@@ -4,16 +4,24 @@ import math
 import sys
 import time
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.trial import FrozenTrial
 
 from sklearn_dl.model_selection.folds import Candidate, CrossValidation
 from sklearn_dl.model_selection.landscape import Landscape
 from sklearn_dl.model_selection.pruning import EpochPruning, FoldPruning, has_epochs
-from sklearn_dl.model_selection.racing import MIN_FOLDS, Race
-from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, wait_for_others
+from sklearn_dl.model_selection.racing import (
+    MIN_FOLDS,
+    N_ERRORS,
+    N_ERRORS_AGAIN,
+    Race,
+    room,
+)
+from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, origin_of, wait_for_others
 
 #: Candidates before a search ends because no improvement is expected.
 MIN_CANDIDATES = 10
@@ -54,23 +62,28 @@ class SearchLoop:
                         if not self.shared.others_at_work():
                             break
                         wait_for_others(self.shared, deadline)
+                self._continue_stopped(deadline)
             except BaseException:
                 self.shared.abandon_all()
                 raise
         trials = self.shared.finished()
-        outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in trials]
+        outcomes = [_outcome(trial) for trial in trials]
         return [self.space.params(trial) for trial in trials], outcomes
 
     def _step(self) -> bool:
         """Evaluate the next candidates; False if the budget holds none."""
+        race = self._race(self.shared.finished(), N_ERRORS)
         trials, batch = [], []
-        race = self._race()
         for _ in range(self.search.batch_size):
             trial = self.shared.claim()
             if trial is None:
                 break
             trials.append(trial)
             batch.append(self._candidate(trial, race))
+        self._evaluate(trials, batch, race)
+        return bool(batch)
+
+    def _evaluate(self, trials: list[Any], batch: list[Candidate], race: Race | None) -> None:
         self.validation.evaluate(batch, self.metric)
         for trial, candidate in zip(trials, batch, strict=True):
             outcome = candidate.outcome
@@ -80,7 +93,47 @@ class SearchLoop:
             else:
                 outcome.value = float(np.mean(scores))
             self.shared.finish(trial, outcome)
-        return bool(batch)
+
+    def _continue_stopped(self, deadline: float) -> None:
+        """Evaluate missing folds of candidates that stopped and may yet be the best, these first."""
+        while self._races() and time.monotonic() < deadline:
+            finished, running = self.shared.finished(), self.shared.continued()
+            race = self._race(finished, N_ERRORS_AGAIN)
+            rivals = [] if race is None else self._rivals(race, finished, running)
+            if race is not None and rivals:
+                claimed = [(self.shared.claim_rest(trial), outcome) for trial, outcome in rivals]
+                ours = [(trial, outcome) for trial, outcome in claimed if trial is not None]
+                batch = [self._rest(trial, outcome, race) for trial, outcome in ours]
+                self._evaluate([trial for trial, _ in ours], batch, race)
+            elif running:
+                wait_for_others(self.shared, deadline)
+            else:
+                return
+
+    def _rivals(
+        self, race: Race, finished: list[FrozenTrial], running: list[int]
+    ) -> list[tuple[FrozenTrial, Outcome]]:
+        """Candidates to continue next, the most promising first, as many as there is room for."""
+        n_splits = len(self.validation.splits)
+        found, n_folds = [], []
+        for trial in finished:
+            outcome, runs = _outcome(trial), origin_of(trial) in running
+            scores = outcome.objective(self.metric)
+            n_folds.append(n_splits if runs else len(scores))
+            if outcome.stopped == "racing" and not runs and not race.has_lost(scores):
+                outcome.stopped = ""
+                found.append((trial, outcome, race.expected(scores)))
+        found.sort(key=lambda entry: -entry[2])
+        left, rivals = room(n_folds, n_splits), []
+        for trial, outcome, _ in found[: self.search.batch_size]:
+            left -= n_splits - len(outcome.test_scores)
+            if left >= 0:
+                rivals.append((trial, outcome))
+        return rivals
+
+    def _rest(self, trial: FrozenTrial, outcome: Outcome, race: Race) -> Candidate:
+        stop = partial(race, after=len(outcome.test_scores))
+        return Candidate(origin_of(trial), self.space.params(trial), stop, outcome=outcome)
 
     def _candidate(self, trial: optuna.Trial, race: Race | None) -> Candidate:
         candidate = Candidate(trial.number, self.space.params(trial), race)
@@ -92,13 +145,16 @@ class SearchLoop:
             candidate.stop = FoldPruning(trial, candidate.stop)
         return candidate
 
-    def _race(self) -> Race | None:
+    def _races(self) -> bool:
+        return self.search.racing and len(self.validation.splits) > MIN_FOLDS
+
+    def _race(self, finished: list[FrozenTrial], n_errors: float) -> Race | None:
         """Race against the best candidate of which all folds are known, if there is one."""
-        if not self.search.racing or len(self.validation.splits) <= MIN_FOLDS:
+        if not self._races():
             return None
-        outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in self.shared.finished()]
+        outcomes = [_outcome(trial) for trial in finished]
         whole = [o.objective(self.metric) for o in outcomes if not o.stopped and np.isfinite(o.value)]
-        return Race(whole) if whole else None
+        return Race(whole, n_errors) if whole else None
 
     def _is_exhausted(self) -> bool:
         """Whether each candidate of a space that holds fewer than n_iter has been evaluated."""
@@ -135,8 +191,12 @@ class SearchLoop:
         return Landscape(self.shared.study).greatest_improvement() < least
 
 
-def _value(trial: Any) -> float:
-    outcome = Outcome(**trial.user_attrs[OUTCOME])
+def _outcome(trial: FrozenTrial) -> Outcome:
+    return Outcome(**trial.user_attrs[OUTCOME])
+
+
+def _value(trial: FrozenTrial) -> float:
+    outcome = _outcome(trial)
     return -math.inf if outcome.stopped or not np.isfinite(outcome.value) else outcome.value
 
 

@@ -9,6 +9,12 @@ from scipy.stats import norm
 #: A race never ends before so many folds.
 MIN_FOLDS = 2
 
+#: Standard errors by which a candidate that stops lies below the best one, and by which it stays stopped.
+N_ERRORS, N_ERRORS_AGAIN = 1.0, 2.0
+
+#: Share of the folds beyond the first two up to which candidates that stopped are continued.
+SHARE = 1 / 4
+
 #: Folds that the variance known from other candidates counts as much as.
 KNOWN_FOLDS = 2
 
@@ -30,36 +36,48 @@ class Race:
     the chance is (k + 1/2) / (n + 1), Jeffreys' estimate. A candidate that ties on the first folds loses when
     that is below the chance of one standard error.
 
+    Two folds may mislead, so no stop is final. At the end those that stopped are judged again, by the best
+    one there is then and with two standard errors, and who may still be the best is continued, in the order
+    of the expected means, until a quarter of the folds beyond the second have been evaluated.
+
     Parameters
     ----------
     whole : sequence of ndarray of shape (n_splits,)
         Scores of the candidates that finished, at least one, in their order.
+    n_errors : float, default=1.0
+        Standard errors by which a candidate that loses is below the best one.
 
     References
     ----------
     Moore, Lee (1994), Efficient algorithms for minimizing cross validation error, section 4.
+    Audibert, Bubeck, Munos (2010), Best arm identification in multi-armed bandits, section 3.
     Jeffreys (1961), Theory of probability, section 3.10.
     Smyth (2004), Linear models and empirical Bayes methods for assessing differential expression, section 3.
     Cochran (1977), Sampling techniques, chapter 2.
     """
 
-    def __init__(self, whole: Sequence[np.ndarray]) -> None:
+    def __init__(self, whole: Sequence[np.ndarray], n_errors: float = N_ERRORS) -> None:
         scores = np.array(whole)
         means = scores.mean(axis=1)
         order = np.argsort(-means, kind="stable")
-        self.best = scores[order[0]]
+        self.best, self.n_errors = scores[order[0]], n_errors
         rivals = scores[order[1:][: max(len(order) // 2, 2)]]
         self.variance = float((rivals - self.best).var(axis=1, ddof=1).mean()) if len(rivals) else None
         self.chance_of_tie = _chance_of_tie(scores, means)
 
-    def __call__(self, scores: np.ndarray) -> tuple[int, str]:
-        """Fewest folds after which the candidate had lost, or 0 if it has not, or only after the last."""
-        for n_folds in range(MIN_FOLDS, min(len(scores) + 1, len(self.best))):
-            if self._has_lost(scores[:n_folds] - self.best[:n_folds]):
+    def __call__(self, scores: np.ndarray, after: int = 0) -> tuple[int, str]:
+        """Fewest folds after which the candidate had lost, or 0 if it has not, or only after the last.
+
+        The first `after` folds are not judged.
+        """
+        for n_folds in range(max(MIN_FOLDS, after + 1), min(len(scores) + 1, len(self.best))):
+            if self.has_lost(scores[:n_folds]):
                 return n_folds, "racing"
         return 0, ""
 
-    def _has_lost(self, differences: np.ndarray) -> bool:
+    def has_lost(self, scores: np.ndarray) -> bool:
+        """Whether a candidate with these scores on the first folds is worse than the best one."""
+        differences = scores - self.best[: len(scores)]
         if not np.isfinite(differences).all():
             return True
         if not differences.any():
@@ -69,7 +87,7 @@ class Race:
             weight = n_folds - 1
             variance = (weight * variance + KNOWN_FOLDS * self.variance) / (weight + KNOWN_FOLDS)
         error = math.sqrt(variance * (1 / n_folds - 1 / len(self.best)))
-        return bool(differences.mean() + error < 0)
+        return bool(differences.mean() + self.n_errors * error < 0)
 
     def expected(self, scores: np.ndarray) -> float:
         """Mean over all folds that a stopped candidate would have had: the best one's and the difference."""
@@ -86,3 +104,9 @@ def _chance_of_tie(scores: np.ndarray, means: np.ndarray) -> float:
             n_gains += rises
         best = row if rises else best
     return (n_gains + 0.5) / (n_ties + 1)
+
+
+def room(n_folds: Sequence[int], n_splits: int) -> float:
+    """Folds left for candidates that stopped, where so many of each candidate were evaluated."""
+    spent = sum(max(n - MIN_FOLDS, 0) for n in n_folds)
+    return SHARE * len(n_folds) * (n_splits - MIN_FOLDS) - spent

@@ -10,12 +10,13 @@ import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_dl.model_selection.shared_study import latest
 from sklearn_dl.model_selection.storage import quiet_engine
 
 
 def to_records(study: optuna.Study) -> list[dict[str, Any]]:
-    """One dict of plain values for each trial."""
-    return [_record(trial) for trial in study.get_trials(deepcopy=False)]
+    """One dict of plain values for each trial, those that another one continued left out."""
+    return [_record(trial) for trial in latest(study.get_trials(deepcopy=False))]
 
 
 def _record(trial: FrozenTrial) -> dict[str, Any]:

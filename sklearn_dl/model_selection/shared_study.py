@@ -1,7 +1,7 @@
 """One search and one budget for all processes that share a study."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,9 @@ from sklearn_dl.model_selection.storage import OWNER, SIGN_OF_LIFE, Worker, is_s
 #: Attribute of a trial with all that its cross-validation gave, and of a study with what it was evaluated on.
 OUTCOME = "sklearn_dl:cross_validation"
 FOLDS = "sklearn_dl:folds"
+
+#: Attribute of a trial that evaluates the missing folds of an earlier one: the number of that one.
+CONTINUES = "sklearn_dl:continues"
 
 
 @dataclass
@@ -99,7 +102,7 @@ class SharedStudy:
     def __init__(self, study: optuna.Study, n_iter: int, worker: Worker, seed: int | None) -> None:
         self.study, self.n_iter, self.worker, self.seed = study, n_iter, worker, seed
         self.storage, self.study_id = study._storage, study._study_id
-        self.mine: dict[int, optuna.Trial] = {}
+        self.mine: dict[int, optuna.Trial | FrozenTrial] = {}
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, those of dead processes cleared up."""
@@ -116,8 +119,13 @@ class SharedStudy:
         return self._read() if dead else trials
 
     def finished(self) -> list[FrozenTrial]:
-        """Candidates that were evaluated, in the order of their claims."""
-        return [trial for trial in self.trials() if _is_evaluated(trial)]
+        """Candidates that were evaluated, in the order of their claims, with all folds they were given."""
+        return [trial for trial in latest(self.trials()) if _is_evaluated(trial)]
+
+    def continued(self) -> list[int]:
+        """Numbers of the candidates whose missing folds are being evaluated."""
+        running = [trial for trial in self.trials() if trial.state == TrialState.RUNNING]
+        return [trial.user_attrs[CONTINUES] for trial in running if CONTINUES in trial.user_attrs]
 
     def others_at_work(self) -> bool:
         """Whether another process runs a trial."""
@@ -142,15 +150,34 @@ class SharedStudy:
             return None
         return trial
 
-    def finish(self, trial: optuna.Trial, outcome: Outcome) -> None:
+    def claim_rest(self, trial: FrozenTrial) -> FrozenTrial | None:
+        """Trial for the missing folds of a candidate, or None if another process was faster.
+
+        A trial that ended cannot be opened again, so another one with the same parameters takes its place.
+        """
+        origin = origin_of(trial)
+        template = self._signed()
+        template.params, template.distributions = trial.params, trial.distributions
+        template.user_attrs[CONTINUES] = origin
+        claimed = self.storage.get_trial(self.storage.create_new_trial(self.study_id, template))
+        self.mine[claimed.number] = claimed
+        between = (t for t in self._read() if trial.number < t.number < claimed.number)
+        if any(
+            origin_of(t) == origin and (t.state == TrialState.RUNNING or _is_evaluated(t)) for t in between
+        ):
+            self.abandon(claimed)
+            return None
+        return claimed
+
+    def finish(self, trial: optuna.Trial | FrozenTrial, outcome: Outcome) -> None:
         """Store the outcome of a candidate."""
-        trial.set_user_attr(OUTCOME, asdict(outcome))
-        self._close(trial, outcome)
+        self.storage.set_trial_user_attr(trial._trial_id, OUTCOME, asdict(outcome))
+        self._close(trial.number, outcome)
         del self.mine[trial.number]
 
-    def abandon(self, trial: optuna.Trial) -> None:
+    def abandon(self, trial: optuna.Trial | FrozenTrial) -> None:
         """Give a candidate up that was not evaluated; it does not count."""
-        self.study.tell(trial, state=TrialState.FAIL)
+        self.study.tell(trial.number, state=TrialState.FAIL)
         del self.mine[trial.number]
 
     def abandon_all(self) -> None:
@@ -158,13 +185,13 @@ class SharedStudy:
         for trial in list(self.mine.values()):
             self.abandon(trial)
 
-    def _close(self, trial: optuna.Trial | int, outcome: Outcome) -> None:
+    def _close(self, number: int, outcome: Outcome) -> None:
         if outcome.stopped == "pruned":
-            self.study.tell(trial, state=TrialState.PRUNED)
+            self.study.tell(number, state=TrialState.PRUNED)
         elif np.isfinite(outcome.value):
-            self.study.tell(trial, outcome.value)
+            self.study.tell(number, outcome.value)
         else:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self.study.tell(number, state=TrialState.FAIL)
 
     def _bury(self, trial: FrozenTrial) -> None:
         """End a trial whose process died; if it died between outcome and end, nothing is lost."""
@@ -251,10 +278,24 @@ def wait_for_others(shared: SharedStudy, deadline: float) -> None:
         pause = min(pause * 1.5, 1.0)
 
 
+def origin_of(trial: FrozenTrial) -> int:
+    """Number of the trial that a candidate was first evaluated by."""
+    return trial.user_attrs.get(CONTINUES, trial.number)
+
+
+def latest(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Trials of candidates in their order; where one was continued, the trial that did so in its place."""
+    place = {trial.number: trial for trial in trials if CONTINUES not in trial.user_attrs}
+    for trial in trials:
+        if origin_of(trial) in place and _is_evaluated(trial):
+            place[origin_of(trial)] = trial
+    return list(place.values())
+
+
 def _is_evaluated(trial: FrozenTrial) -> bool:
     return trial.state.is_finished() and OUTCOME in trial.user_attrs
 
 
 def _counts(trial: FrozenTrial) -> bool:
     """Whether a trial takes a place of the budget; those of earlier searches and of the dead do not."""
-    return _is_evaluated(trial) or trial.state == TrialState.RUNNING
+    return CONTINUES not in trial.user_attrs and (_is_evaluated(trial) or trial.state == TrialState.RUNNING)

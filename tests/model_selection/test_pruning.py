@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_dl.model_selection import Integer, Real, TPESearchCV
-from sklearn_dl.model_selection.racing import Race
+from sklearn_dl.model_selection.racing import Race, room
 from sklearn_dl.neural_network import MLPClassifier
 
 X, Y = make_classification(150, 6, n_informative=4, random_state=0)
@@ -30,6 +30,7 @@ def test_a_race_is_lost_when_differences_plus_their_error_are_below_0():
     assert race(BEST - [0.1, -0.02, 0.07, 0, 0]) == (3, "racing")
     assert race(BEST - [0.1, -0.05, 0, 0, 0]) == (0, "")
     assert race((BEST - [0.1])[:1]) == (0, "")  # never before two folds
+    assert race(BEST - [0.1, 0.1, -0.1, -0.1, 0], after=2) == (0, "")  # what was judged before is not again
     assert race(BEST - [0, 0, 0, 0, 0.5]) == (0, "")  # nothing is saved after the last fold
 
 
@@ -47,6 +48,20 @@ def test_bad_candidates_say_nothing_about_the_variance_of_good_ones():
     others = [BEST - [0.01, 0, 0.01, 0, 0.01], BEST - [0, 0.01, 0, 0.01, 0]]
     bad = [BEST - [0.9, 0.1, 0.5, 0.8, 0.2], BEST - [0.2, 0.7, 0.1, 0.6, 0.1]]
     assert Race([bad[0], others[0], BEST, bad[1], others[1]]).variance == Race([BEST, *others]).variance
+
+
+def test_two_errors_are_asked_of_those_that_are_judged_again():
+    error = np.sqrt(0.005 * (1 / 2 - 1 / 5))
+    scores = (BEST - [0.05, -0.05, 0, 0, 0])[:2]
+    for n_errors in (1.0, 2.0):
+        race = Race([BEST], n_errors)
+        assert not race.has_lost(scores - 0.99 * n_errors * error)
+        assert race.has_lost(scores - 1.01 * n_errors * error)
+
+
+def test_a_quarter_of_the_folds_beyond_the_second_is_room():
+    assert room([5, 2, 2, 2], 5) == 3 - 3
+    assert room([5, 3, 1, 10, 2, 2], 10) == 12 - 3 - 1 - 8
 
 
 def test_ties_are_lost_once_three_of_them_have_brought_nothing():
@@ -72,7 +87,7 @@ SPACE = {"C": Real(1e-3, 1e3, log=True), "gamma": Real(1e-4, 10, log=True)}
 
 
 def search(**params):
-    return TPESearchCV(SVC(), SPACE, n_iter=25, random_state=1, **params)
+    return TPESearchCV(SVC(), SPACE, n_iter=25, random_state=2, **params)
 
 
 @pytest.fixture(scope="module")
@@ -95,27 +110,47 @@ def test_stopped_candidates_lack_splits_say_so_and_rank_behind(raced):
             assert results[f"std_{name}_score"][row] == pytest.approx(scores[:n_done].std())
     assert results["rank_test_score"][stopped].min() > results["rank_test_score"][~stopped].max()
     assert not stopped[raced.best_index_]
-    assert raced.study_.best_trial.number == raced.best_index_  # a tie that stopped comes after it
+    assert len(raced.study_.trials) == 25
+    assert raced.study_.trials[raced.best_index_].value == raced.best_score_
 
 
-def test_a_race_stops_whom_the_rule_stops_on_the_folds_of_a_full_search(raced):
-    """Each candidate again, on all folds: what was evaluated is the same, and where it stopped it had to."""
+def test_a_race_gives_the_folds_that_the_rule_gives_on_those_of_a_full_search(raced):
+    """Each candidate again, on all folds."""
     results = raced.cv_results_
     full = (
-        TPESearchCV(SVC(), SPACE, n_iter=25, enqueue=results["params"], random_state=1).fit(X, Y).cv_results_
+        TPESearchCV(SVC(), SPACE, n_iter=25, enqueue=results["params"], random_state=2).fit(X, Y).cv_results_
     )
     scores = np.column_stack([full[f"split{fold}_test_score"] for fold in range(5)])
-    whole = []
-    for row, n_done in enumerate(results["n_splits_evaluated"]):
-        lost = [n for n in range(2, 5) if whole and has_lost(scores[row, :n], whole)]
-        assert n_done == min([*lost, 5])
-        if n_done == 5:
-            whole.append(scores[row])
-    assert raced.best_score_ == max(map(np.mean, whole))
+    during, given = folds_given(scores)
+    assert (during < given).any()
+    np.testing.assert_array_equal(results["n_splits_evaluated"], given)
+    assert raced.best_score_ == scores[given == 5].mean(axis=1).max()
 
 
-def has_lost(scores, whole):
-    """The rule, written out."""
+def folds_given(scores):
+    """The rule, written out: folds of each candidate during the search, and at its end."""
+    n_folds = np.full(len(scores), 5)
+    for row in range(1, len(scores)):
+        whole = scores[:row][n_folds[:row] == 5]
+        n_folds[row] = min([n for n in range(2, 5) if has_lost(scores[row, :n], whole, 1)], default=5)
+    during = n_folds.copy()
+    while True:
+        whole = scores[n_folds == 5]
+        best = max(whole, key=np.mean)
+        rivals = {
+            row: (scores[row, :n] - best[:n]).mean()
+            for row, n in enumerate(n_folds)
+            if n < 5 and not has_lost(scores[row, :n], whole, 2)
+        }
+        row = max(rivals, key=rivals.get, default=None)
+        if row is None or (n_folds - 2).sum() + 5 - n_folds[row] > len(scores) * 3 / 4:
+            return during, n_folds
+        further = range(n_folds[row] + 1, 5)
+        n_folds[row] = min([n for n in further if has_lost(scores[row, :n], whole, 2)], default=5)
+
+
+def has_lost(scores, whole, n_errors):
+    """Whether a candidate is worse than the best of some by so many standard errors."""
     n, best = len(scores), max(whole, key=np.mean)
     if (scores == best[:n]).all():
         leads = [max(whole[:i], key=np.mean) for i in range(1, len(whole))]
@@ -128,7 +163,7 @@ def has_lost(scores, whole):
     if rivals:
         known = np.mean([(o - best).var(ddof=1) for o in rivals])
         variance = ((n - 1) * variance + 2 * known) / (n + 1)
-    return differences.mean() + np.sqrt(variance * (1 / n - 1 / 5)) < 0
+    return differences.mean() + n_errors * np.sqrt(variance * (1 / n - 1 / 5)) < 0
 
 
 def test_two_folds_are_no_race():

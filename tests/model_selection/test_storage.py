@@ -13,8 +13,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from sklearn_dl.model_selection import loop, racing
 from sklearn_dl.model_selection import storage as storage_module
-from sklearn_dl.model_selection.shared_study import OUTCOME
+from sklearn_dl.model_selection.shared_study import CONTINUES, OUTCOME
 from sklearn_dl.model_selection.storage import OWNER, open_storage
 
 from .worker import X, Y, search
@@ -97,6 +98,70 @@ def test_a_search_goes_on_from_whichever_write_it_was_killed_after(tmp_path):
         found = states(file)
         assert found.pop(TrialState.COMPLETE) == 3 == len(shifts(resumed))
         assert found in ({}, {TrialState.FAIL: 1})
+
+
+def race(file):
+    """A race in which most candidates stop."""
+    return search(file, 8, racing=True).set_params(cv=5, random_state=4)
+
+
+def test_a_race_ends_alike_from_whichever_write_its_end_was_killed_after(tmp_path, monkeypatch):
+    monkeypatch.setattr(racing, "SHARE", 1.0)
+    monkeypatch.setattr(loop, "N_ERRORS_AGAIN", 100.0)
+    whole = tmp_path / "whole.journal"
+    expected = race(whole).fit(X, Y)
+    told = [CONTINUES in trial.user_attrs for trial in trials(whole)]
+    assert told[:8] == [False] * 8
+    assert told.count(True) >= 3
+    assert len(expected.study_.trials) == len(shifts(expected)) == 8
+    lines = whole.read_text().replace(f"/{os.getpid()}/", "/999999999/").splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if CONTINUES in line)
+    for n_lines in range(first, len(lines) + 1):
+        file = tmp_path / f"{n_lines}.journal"
+        file.write_text("".join(lines[:n_lines]))
+        resumed = race(file).fit(X, Y)
+        for name, column in expected.cv_results_.items():
+            if not name.endswith("_time"):
+                np.testing.assert_array_equal(resumed.cv_results_[name], column)
+        found = states(file)
+        assert found.pop(TrialState.COMPLETE) == len(told)
+        assert found in ({}, {TrialState.FAIL: 1})
+
+
+def test_what_is_expected_of_a_stopped_candidate_is_no_best_score(tmp_path):
+    file = tmp_path / "search.journal"
+    raced = race(file).fit(X, Y)
+    assert raced.cv_results_["stopped"].any()
+    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
+    lucky = study.trials[0].user_attrs[OUTCOME] | {"stopped": "racing", "value": 2.0}
+    template = optuna.trial.create_trial(
+        value=2.0,
+        params={"shift": 1.0},
+        distributions=study.trials[0].distributions,
+        user_attrs={OUTCOME: lucky},
+    )
+    study.add_trial(template)
+    asking = race(file).set_params(n_iter=10)
+    asking.tell(asking.ask(), [0.0] * 5)
+    assert asking.best_score_ == raced.best_score_
+
+
+def test_the_rest_of_a_candidate_is_claimed_by_one_process_only(tmp_path):
+    file = tmp_path / "search.journal"
+    race(file).fit(X, Y)
+    n_before = len(trials(file))
+    first, second = (race(file)._open_study()[0] for _ in range(2))
+    candidate = first.finished()[3]
+    claimed = first.claim_rest(candidate)
+    assert claimed.params == candidate.params
+    assert second.claim_rest(candidate) is None
+    assert second.continued() == [candidate.number]
+    assert first.claim() is second.claim() is None  # the budget is spent
+    assert [t.state for t in trials(file)[n_before:]] == [TrialState.RUNNING, TrialState.FAIL]
+    first.abandon_all()
+    assert second.claim_rest(candidate).number == n_before + 2
+    second.abandon_all()
+    assert len(first.finished()) == 8
 
 
 def test_two_processes_share_one_budget_and_survive_the_death_of_one(file):

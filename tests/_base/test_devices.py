@@ -1,7 +1,3 @@
-import platform
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -62,29 +58,3 @@ def test_small_steps_run_on_one_thread_and_large_ones_on_those_the_user_set(widt
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-
-
-_FETCHED_PAGES = """
-import resource, sys, torch
-from sklearn_dl._base.devices import keep_freed_memory
-
-def batches(n):
-    for _ in range(n):
-        tensors = [torch.ones(1 << 20) for _ in range(6)]  # of 4 MB
-
-if sys.argv[1] == "keep":
-    keep_freed_memory()
-batches(5)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-batches(20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have other rules")
-def test_memory_of_a_batch_is_kept_for_the_next():
-    fetched = {
-        name: int(subprocess.check_output([sys.executable, "-c", _FETCHED_PAGES, name]))
-        for name in ("keep", "return")
-    }
-    assert fetched["keep"] < 0.1 * fetched["return"]

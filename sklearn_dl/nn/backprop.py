@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_dl.nn.ensemble import Ensemble
+from sklearn_dl.nn.hooks import has_hooks
 from sklearn_dl.nn.linear import Linear, matrix_product
 from sklearn_dl.nn.losses import check_class_target, check_same_shape, cross_entropy, squared_error
 from sklearn_dl.nn.mlp import MLP
@@ -69,7 +70,7 @@ class Backprop:
         return (
             all(map(_is_plain, _networks(module)))
             and all(parameter.requires_grad for parameter in module.parameters())
-            and not any(map(_has_hooks, module.modules()))
+            and not any(map(has_hooks, module.modules()))
         )
 
     @torch.no_grad()
@@ -160,15 +161,6 @@ def _layers(mlp: nn.Module) -> list[_Layer]:
         for linear, activation in zip(modules[::2], modules[1::2], strict=True)
         if isinstance(linear, nn.Linear)
     ]
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
 
 
 def _differentiated(loss: RowLoss) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:

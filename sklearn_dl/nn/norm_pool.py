@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sklearn_dl.nn.hooks import has_hooks
+
 
 def norm_pool_relu(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU) -> Tensor:
     """``relu(pool(norm(X)))``, up to rounding; in one pass over the images where :func:`fuses` says so.
@@ -69,16 +71,7 @@ def are_plain(norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU, *others: 
         and all(value in (2, (2, 2)) for value in (pool.kernel_size, pool.stride))
         and (pool.padding, pool.dilation, pool.ceil_mode, pool.return_indices) == (0, 1, False, False)
         and type(relu) is nn.ReLU
-        and not any(_has_hooks(module) for module in (norm, pool, relu, *others))
-    )
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
+        and not any(has_hooks(module) for module in (norm, pool, relu, *others))
     )
 
 
@@ -116,7 +109,9 @@ class _NormPoolReLU(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         X, weight, bias, _ = ctx.saved_tensors
         if torch.is_grad_enabled():  # for gradients of gradients
-            return _by_autograd(X, weight, bias, ctx.eps, gradient)
+            normalized = F.batch_norm(X, None, None, weight, bias, training=True, eps=ctx.eps)
+            pooled = F.relu(F.max_pool2d(normalized, 2))
+            return *differentiable_gradients(pooled, (X, weight, bias), gradient), None, None
         from sklearn_dl.nn.norm_pool_kernels import differentiate
 
         of_X, of_parameters = torch.empty_like(X), torch.empty(2, len(weight))
@@ -127,15 +122,13 @@ class _NormPoolReLU(torch.autograd.Function):
         return of_X, *of_parameters, None, None
 
 
-def _by_autograd(
-    X: Tensor, weight: Tensor, bias: Tensor, eps: float, gradient: Tensor
-) -> tuple[Tensor | None, ...]:
-    normalized = F.batch_norm(X, None, None, weight, bias, training=True, eps=eps)
-    pooled = F.relu(F.max_pool2d(normalized, 2))
-    inputs = [tensor for tensor in (X, weight, bias) if tensor.requires_grad]
-    found = iter(torch.autograd.grad(pooled, inputs, gradient, create_graph=True))
-    gradients = [next(found) if tensor.requires_grad else None for tensor in (X, weight, bias)]
-    return *gradients, None, None
+def differentiable_gradients(
+    outputs: Tensor, inputs: tuple[Tensor | None, ...], gradient: Tensor
+) -> list[Tensor | None]:
+    """Gradients of the inputs, through which gradients flow; None of those that want none."""
+    wanted = [tensor for tensor in inputs if tensor is not None and tensor.requires_grad]
+    found = iter(torch.autograd.grad(outputs, wanted, gradient, create_graph=True))
+    return [next(found) if tensor is not None and tensor.requires_grad else None for tensor in inputs]
 
 
 def _pixels(images: Tensor) -> Any:

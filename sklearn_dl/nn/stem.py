@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_dl.nn.norm_pool import are_plain, norm_pool_relu, suits, track
+from sklearn_dl.nn.norm_pool import are_plain, differentiable_gradients, norm_pool_relu, suits, track
 
 
 def conv_norm_pool_relu(
@@ -133,9 +133,4 @@ def _by_autograd(
     convolved = F.conv2d(X, weight, conv_bias, padding=ctx.padding)  # type: ignore[arg-type]
     normalized = F.batch_norm(convolved, None, None, norm_weight, norm_bias, training=True, eps=ctx.eps)
     pooled = F.relu(F.max_pool2d(normalized, 2))
-    inputs = [tensor for tensor in parameters if tensor is not None and tensor.requires_grad]
-    found = iter(torch.autograd.grad(pooled, inputs, gradient, create_graph=True))
-    gradients = [
-        next(found) if tensor is not None and tensor.requires_grad else None for tensor in parameters
-    ]
-    return None, *gradients, *[None] * 3
+    return None, *differentiable_gradients(pooled, parameters, gradient), *[None] * 3

@@ -1,6 +1,8 @@
-"""Whether somebody listens to a module, which then has to be called as it is."""
+"""Whether a module has to be called as it is: somebody listens, or torch transforms what is computed."""
 
+import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -10,4 +12,14 @@ def has_hooks(module: nn.Module) -> bool:
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
+    )
+
+
+def is_transformed() -> bool:
+    """Whether torch compiles, casts or differentiates forward what is computed, or is in `torch.func`."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0
     )

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_dl.nn.hooks import is_transformed
+
 
 class Linear(nn.Linear):
     """The layer of torch, trained with products of :func:`matrix_product`.
@@ -19,12 +21,7 @@ class Linear(nn.Linear):
         return super().forward(X)
 
     def _gains(self, X: Tensor) -> bool:
-        return (
-            X.ndim == 2
-            and prefers_onednn(X, self.weight)
-            and not torch.is_autocast_enabled("cpu")
-            and not torch.compiler.is_compiling()
-        )
+        return X.ndim == 2 and prefers_onednn(X, self.weight) and not is_transformed()
 
 
 class _LinearFunction(torch.autograd.Function):

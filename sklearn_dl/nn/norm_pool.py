@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_dl.nn.hooks import has_hooks
+from sklearn_dl.nn.hooks import has_hooks, is_transformed
 
 
 def norm_pool_relu(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU) -> Tensor:
@@ -45,19 +45,22 @@ _LEAST_SIZE = 1 << 17
 
 def fuses(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU) -> bool:
     """Whether the three layers are computed as one: of images that `suits`, by layers that `are_plain`."""
-    is_in_layout = X.ndim == 4 and X.is_contiguous(memory_format=torch.channels_last)
-    return is_in_layout and suits(X, X.numel()) and are_plain(norm, pool, relu)
+    return (
+        suits(X, X.numel())
+        and X.ndim == 4
+        and X.is_contiguous(memory_format=torch.channels_last)
+        and are_plain(norm, pool, relu)
+    )
 
 
 def suits(X: Tensor, size: int) -> bool:
     """Whether X is float32 on the CPU, many values are normalised, and threads are few."""
     return (
-        size >= _LEAST_SIZE
+        not is_transformed()
+        and size >= _LEAST_SIZE
         and X.device.type == "cpu"
         and X.dtype == torch.float32
         and torch.get_num_threads() <= _MAX_THREADS
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
     )
 
 

@@ -79,7 +79,8 @@ class SmallCNN(nn.Sequential):
 
     def forward(self, X: Tensor) -> Tensor:
         """Images of shape (n_samples, channels, height, width), or flattened, to (n_samples, n_outputs)."""
-        images = X.reshape(-1, *self._image_shape).contiguous(memory_format=torch.channels_last)
+        # Contiguous in torch.channels_last, which vmap does not know by that name.
+        images = X.reshape(-1, *self._image_shape).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         layers: Iterator[Any] = iter(self)
         for layer in layers:
             if isinstance(layer, nn.Conv2d):

@@ -13,9 +13,9 @@ from scipy import sparse
 from sklearn_dl._base.arrays import Array, is_tensor, move_like, namespace, to_host
 from sklearn_dl._base.threads import effective_n_threads, map_blocks
 from sklearn_dl.linear_model.class_products import add_class_gradients, class_scores
-from sklearn_dl.linear_model.gram import ALL_ROWS, in_float64, read_only
+from sklearn_dl.linear_model.gram import in_float64, read_only
 from sklearn_dl.linear_model.gram_kernels import mirror_upper, shifted_products
-from sklearn_dl.linear_model.row_subset import RowSubset
+from sklearn_dl.linear_model.row_subset import RowSubset, table_and_index
 from sklearn_dl.linear_model.sparse_logistic_kernels import sum_logistic_losses
 
 _BLOCK_BYTES = 1 << 22  # of X in one block, small beside a shared cache
@@ -146,9 +146,10 @@ class LogisticLoss:
         """
         if sparse.issparse(self.X):
             return self._sparse_gram(curvature)
+        table, index = table_and_index(self.X)
         is_long = self.n_samples * self.n_features**2 >= _FUSED_WORK
-        if is_long and _is_contiguous(self.X):
-            return self._fused_gram(curvature)
+        if is_long and not is_tensor(table) and (table.flags.c_contiguous or table.flags.f_contiguous):
+            return self._fused_gram(table, index, curvature)
         size = self.n_features + self.fit_intercept
         center = move_like(self.center, self.X)
         result = np.zeros((size, size))
@@ -220,7 +221,7 @@ class LogisticLoss:
         on_device = self._on_device(coef, offset)
         float64 = self.xp.float64
         for rows in group:
-            is_all = (rows.start, rows.stop) == (0, self.n_samples) and not isinstance(self.X, RowSubset)
+            is_all = sparse.issparse(self.X) and rows == slice(0, self.n_samples)
             X = self.X if is_all else self.X[rows]  # a slice of CSR is a copy
             losses, residual = self.losses_at(self._scores(X, *on_device), self.codes[rows])
             if self.weight is not None:
@@ -279,8 +280,7 @@ class LogisticLoss:
         odds[codes, columns] = -others / sums
         return xp.where(own == 0, xp.log1p(others), xp.log(sums) - own), odds
 
-    def _fused_gram(self, curvature: np.ndarray) -> np.ndarray:
-        table, index = (self.X.X, self.X.index) if isinstance(self.X, RowSubset) else (self.X, ALL_ROWS)
+    def _fused_gram(self, table: np.ndarray, index: np.ndarray, curvature: np.ndarray) -> np.ndarray:
         by_columns = not table.flags.c_contiguous
         # Read-only, as for least squares: the kernel is compiled once for both.
         rows = read_only(table.T if by_columns else table)
@@ -307,13 +307,6 @@ class LogisticLoss:
             return product / self.total
         sums = np.asarray(scaled.sum(0)).ravel()
         return np.block([[product, sums[:, None]], [sums, np.float64(curvature.sum())]]) / self.total
-
-
-def _is_contiguous(X: Array) -> bool:
-    """Whether compiled code can read it."""
-    return isinstance(X, RowSubset) or (
-        isinstance(X, np.ndarray) and (X.flags.c_contiguous or X.flags.f_contiguous)
-    )
 
 
 def _leading_square(matrix: np.ndarray, size: int) -> np.ndarray:

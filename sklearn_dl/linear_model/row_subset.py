@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_dl._base.arrays import Array
+from sklearn_dl.linear_model.gram import ALL_ROWS
 
 _LARGEST_COPY = 1 << 20  # elements that are simply copied
 
@@ -36,3 +37,8 @@ def rows_of(X: Any, index: Array) -> Any:
         return rows_of(X.X, X.index[index])
     is_large = isinstance(X, np.ndarray) and len(index) * X.shape[1] > _LARGEST_COPY
     return RowSubset(X, index) if is_large and X.flags.c_contiguous else X[index]
+
+
+def table_and_index(X: Any) -> tuple[Any, np.ndarray]:
+    """The table that holds the rows X, and which of its rows they are: ALL_ROWS where X is a table itself."""
+    return (X.X, X.index) if isinstance(X, RowSubset) else (X, ALL_ROWS)

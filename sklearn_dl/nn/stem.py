@@ -45,7 +45,6 @@ def conv_norm_pool_relu(
 
 
 _MOST_TAPS = 16  # entries of a patch; with more, a convolution that is stored is faster
-_LANES = 16  # outputs that are computed side by side
 
 
 def _is_thin(conv: nn.Conv2d) -> bool:
@@ -53,7 +52,6 @@ def _is_thin(conv: nn.Conv2d) -> bool:
     return (
         type(conv) is nn.Conv2d
         and conv.weight[0].numel() <= _MOST_TAPS
-        and conv.out_channels % _LANES == 0
         and conv.kernel_size[0] == conv.kernel_size[1]
         and conv.stride == conv.dilation == (1, 1)
         and conv.groups == 1
@@ -68,7 +66,11 @@ def _fuses(X: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: nn.MaxPool2d,
         return False
     rows, columns = _size_after(X, conv)
     size = len(X) * conv.out_channels * rows * columns
-    return min(rows, columns) >= 2 and suits(X, size) and are_plain(norm, pool, relu, conv)
+    if min(rows, columns) < 2 or not (suits(X, size) and are_plain(norm, pool, relu, conv)):
+        return False
+    from sklearn_dl.nn.vectors import LANES
+
+    return conv.out_channels % LANES == 0
 
 
 def _size_after(X: Tensor, conv: nn.Conv2d) -> tuple[int, int]:

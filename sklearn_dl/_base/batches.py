@@ -138,6 +138,19 @@ class Stream(Dataset):
             yield self.encode(X, y, weight)
 
 
+class Epoch:
+    """The batches of one pass over rows, as often as it is iterated."""
+
+    def __init__(self, rows: Rows | Stream, batch_size: int, generator: torch.Generator | None) -> None:
+        self.rows, self.batch_size, self.generator = rows, batch_size, generator
+
+    def __len__(self) -> int:
+        return self.rows.n_batches(self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.rows.batches(self.batch_size, self.generator)
+
+
 def n_batch_rows(batch_size: int | str, n_rows: int | None = None) -> int:
     """Rows a batch: `batch_size`, or for "auto" what suits `n_rows` rows (None: unknown)."""
     if batch_size != "auto":

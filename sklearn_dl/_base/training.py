@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,7 +14,7 @@ from skorch.callbacks import Callback, LRScheduler
 from skorch.history import History
 from torch import Tensor, nn
 
-from sklearn_dl._base.batches import Batch, Rows, Stream, n_batch_rows
+from sklearn_dl._base.batches import Batch, Epoch, Rows, Stream, n_batch_rows
 from sklearn_dl._base.devices import keep_freed_memory, threads_worth
 from sklearn_dl._base.errors import DivergenceError, in_words
 from sklearn_dl._base.net_state import NetState
@@ -91,7 +91,7 @@ class TrainingNet(NetState, NeuralNet):
     def get_dataset(self, X: Any, y: Any = None) -> Rows | Stream:
         return X if isinstance(X, Rows | Stream) else self._owner._prediction_rows(X)
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> "Epoch":
+    def get_iterator(self, dataset: Any, training: bool = False) -> Epoch:
         return Epoch(dataset, self.batch_size, self._generator if training else None)
 
     def infer(self, x: Tensor, **fit_params: Any) -> Tensor:
@@ -348,19 +348,6 @@ class TrainingNet(NetState, NeuralNet):
         except KeyboardInterrupt:
             self._stopped_by = "callback" if event == "on_epoch_end" else "user"
             raise
-
-
-class Epoch:
-    """The batches of one pass over rows, as often as it is iterated."""
-
-    def __init__(self, rows: Rows | Stream, batch_size: int, generator: torch.Generator | None) -> None:
-        self.rows, self.batch_size, self.generator = rows, batch_size, generator
-
-    def __len__(self) -> int:
-        return self.rows.n_batches(self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self.rows.batches(self.batch_size, self.generator)
 
 
 _CLIP: dict[str, Callable[..., Any]] = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}

@@ -1,7 +1,7 @@
 """Whether a module has to be called as it is: somebody listens, or torch transforms what is computed."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 
@@ -22,4 +22,14 @@ def is_transformed() -> bool:
         or torch.is_autocast_enabled("cpu")
         or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
+    )
+
+
+def is_backward_transformed(gradient: Tensor) -> bool:
+    """Whether torch differentiates or maps what a backward pass computes from `gradient`."""
+    functorch = torch._C._functorch
+    return (
+        torch.is_grad_enabled()
+        or functorch.is_functorch_wrapped_tensor(gradient)
+        or functorch.is_legacy_batchedtensor(gradient)
     )

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_dl.nn.hooks import is_transformed
+from sklearn_dl.nn.hooks import is_backward_transformed, is_transformed
 
 
 class Linear(nn.Linear):
@@ -34,7 +34,7 @@ class _LinearFunction(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         X, weight = ctx.saved_tensors
         wanted = ctx.needs_input_grad
-        product = torch.mm if torch.is_grad_enabled() else matrix_product  # for gradients of gradients
+        product = torch.mm if is_backward_transformed(gradient) else matrix_product
         return (
             product(gradient, weight) if wanted[0] else None,
             product(gradient.t(), X) if wanted[1] else None,

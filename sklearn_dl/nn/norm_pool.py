@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_dl.nn.hooks import has_hooks, is_transformed
+from sklearn_dl.nn.hooks import has_hooks, is_backward_transformed, is_transformed
 
 
 def norm_pool_relu(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU) -> Tensor:
@@ -56,10 +56,10 @@ def fuses(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn.ReLU) ->
 def suits(X: Tensor, size: int) -> bool:
     """Whether X is float32 on the CPU, many values are normalised, and threads are few."""
     return (
-        not is_transformed()
-        and size >= _LEAST_SIZE
+        size >= _LEAST_SIZE
         and X.device.type == "cpu"
         and X.dtype == torch.float32
+        and not is_transformed()
         and torch.get_num_threads() <= _MAX_THREADS
     )
 
@@ -111,10 +111,11 @@ class _NormPoolReLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         X, weight, bias, _ = ctx.saved_tensors
-        if torch.is_grad_enabled():  # for gradients of gradients
-            normalized = F.batch_norm(X, None, None, weight, bias, training=True, eps=ctx.eps)
-            pooled = F.relu(F.max_pool2d(normalized, 2))
-            return *differentiable_gradients(pooled, (X, weight, bias), gradient), None, None
+        if is_backward_transformed(gradient):
+            with torch.enable_grad():
+                normalized = F.batch_norm(X, None, None, weight, bias, training=True, eps=ctx.eps)
+                pooled = F.relu(F.max_pool2d(normalized, 2))
+            return *gradients_by_autograd(pooled, (X, weight, bias), gradient), None, None
         from sklearn_dl.nn.norm_pool_kernels import differentiate
 
         of_X, of_parameters = torch.empty_like(X), torch.empty(2, len(weight))
@@ -125,12 +126,12 @@ class _NormPoolReLU(torch.autograd.Function):
         return of_X, *of_parameters, None, None
 
 
-def differentiable_gradients(
+def gradients_by_autograd(
     outputs: Tensor, inputs: tuple[Tensor | None, ...], gradient: Tensor
 ) -> list[Tensor | None]:
-    """Gradients of the inputs, through which gradients flow; None of those that want none."""
+    """Gradients of the inputs, which can be differentiated if enabled; None of those that want none."""
     wanted = [tensor for tensor in inputs if tensor is not None and tensor.requires_grad]
-    found = iter(torch.autograd.grad(outputs, wanted, gradient, create_graph=True))
+    found = iter(torch.autograd.grad(outputs, wanted, gradient, create_graph=torch.is_grad_enabled()))
     return [next(found) if tensor is not None and tensor.requires_grad else None for tensor in inputs]
 
 

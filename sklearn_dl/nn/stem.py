@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sklearn_dl.nn.norm_pool import are_plain, differentiable_gradients, norm_pool_relu, suits, track
+from sklearn_dl.nn.hooks import is_backward_transformed
+from sklearn_dl.nn.norm_pool import are_plain, gradients_by_autograd, norm_pool_relu, suits, track
 
 
 def conv_norm_pool_relu(
@@ -114,7 +115,7 @@ class _Stem(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         X, weight, conv_bias, norm_weight, norm_bias, _ = ctx.saved_tensors
-        if torch.is_grad_enabled():  # for gradients of gradients
+        if is_backward_transformed(gradient):
             return _by_autograd(ctx, gradient, X, weight, conv_bias, norm_weight, norm_bias)
         from sklearn_dl.nn.stem_kernels import differentiate_stem
 
@@ -132,7 +133,8 @@ def _by_autograd(
     ctx: Any, gradient: Tensor, X: Tensor, *parameters: Tensor | None
 ) -> tuple[Tensor | None, ...]:
     weight, conv_bias, norm_weight, norm_bias = parameters
-    convolved = F.conv2d(X, weight, conv_bias, padding=ctx.padding)  # type: ignore[arg-type]
-    normalized = F.batch_norm(convolved, None, None, norm_weight, norm_bias, training=True, eps=ctx.eps)
-    pooled = F.relu(F.max_pool2d(normalized, 2))
-    return None, *differentiable_gradients(pooled, parameters, gradient), *[None] * 3
+    with torch.enable_grad():
+        convolved = F.conv2d(X, weight, conv_bias, padding=ctx.padding)  # type: ignore[arg-type]
+        normalized = F.batch_norm(convolved, None, None, norm_weight, norm_bias, training=True, eps=ctx.eps)
+        pooled = F.relu(F.max_pool2d(normalized, 2))
+    return None, *gradients_by_autograd(pooled, parameters, gradient), *[None] * 3

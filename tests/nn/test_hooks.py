@@ -71,6 +71,18 @@ def test_batches_are_mapped_over():
     torch.testing.assert_close(vmap(net)(batches), torch.stack([plain(X) for X in batches]))
 
 
+def test_a_backward_pass_is_mapped_over():
+    net, plain, _ = networks()
+    X, rows = torch.randn(4, 1, 8, 8), torch.eye(8)
+    outputs, parameters = net(X).flatten(), list(net.parameters())
+    expected = torch.autograd.grad(plain(X).flatten(), plain.parameters(), rows, is_grads_batched=True)
+    mapped = vmap(lambda row: torch.autograd.grad(outputs, parameters, row, retain_graph=True))(rows)
+    batched = torch.autograd.grad(outputs, parameters, rows, is_grads_batched=True)
+    for found in (mapped, batched):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        assert not any(gradient.requires_grad for gradient in found)
+
+
 def test_the_small_network_compiles_as_a_whole():
     net, plain, _ = networks()
     X = torch.randn(4, 1, 8, 8)

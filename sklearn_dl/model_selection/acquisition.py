@@ -1,7 +1,7 @@
 """Acquisition functions: what a run at a point is worth, by mean and deviation; low values are good."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -103,10 +103,15 @@ def confidence_bound(mean: np.ndarray, std: np.ndarray, best: np.ndarray, *, kap
 
 @dataclass(frozen=True)
 class Acquisition:
-    """An acquisition function, and whether its values are logarithms."""
+    """An acquisition function, and whether its values are logarithms.
+
+    By default it asks what a trial will return, noise included, beside the best value returned so far: where
+    the surrogate takes for noise what it cannot explain, that is to be had again near the best trials.
+    """
 
     worth: WorthFunction
     logarithmic: bool
+    of_mean: bool = False  # of the noiseless function, as the surrogate sees it
     noisy: bool = False  # averaged over what the noiseless values at the observed rows may be
 
 
@@ -114,40 +119,38 @@ ACQUISITIONS = {
     "log_ei": Acquisition(log_expected_improvement, logarithmic=True),
     "ei": Acquisition(expected_improvement, logarithmic=False),
     "log_pi": Acquisition(log_probability_of_improvement, logarithmic=True),
-    "ucb": Acquisition(confidence_bound, logarithmic=False),
+    "ucb": Acquisition(confidence_bound, logarithmic=False, of_mean=True),
     "log_nei": Acquisition(log_expected_improvement, logarithmic=True, noisy=True),
 }
 
 
 class Objective:
-    """Acquisition function of rows of the unit cube, averaged over surrogates and their worlds."""
+    """Acquisition function of rows of the unit cube, averaged over the worlds of a posterior."""
 
-    def __init__(self, posteriors: Sequence[Posterior], acquisition: Acquisition) -> None:
-        self.posteriors, self.acquisition = posteriors, acquisition
-        self._bests = [posterior.best() for posterior in posteriors]
+    def __init__(self, posterior: Posterior, acquisition: Acquisition) -> None:
+        self.posterior, self.acquisition = posterior, acquisition
+        self._best = posterior.best()
+        self._noise = 0.0 if acquisition.of_mean else posterior.noise
 
     def value(self, rows: np.ndarray) -> np.ndarray:
         """Values (n_rows,)."""
-        values = [
-            self.acquisition.worth(mean, std[:, None], best).value
-            for (mean, std, _), best in zip((p(rows) for p in self.posteriors), self._bests, strict=True)
-        ]
-        return self._average(np.concatenate(values, axis=1))[0]
+        mean, std, _ = self.posterior(rows)
+        return self._average(self._worth(mean, self._spread(std)).value)[0]
 
     def value_and_gradient(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values (n_rows,) and gradients (n_rows, n_columns)."""
-        parts = [posterior(rows) for posterior in self.posteriors]
-        worths = [
-            self.acquisition.worth(mean, std[:, None], best)
-            for (mean, std, _), best in zip(parts, self._bests, strict=True)
-        ]
-        value, share = self._average(np.concatenate([worth.value for worth in worths], axis=1))
-        gradient, start = np.zeros(rows.shape), 0
-        for (_, _, chain), worth in zip(parts, worths, strict=True):
-            part = share[:, start : start + worth.value.shape[1]]
-            start += worth.value.shape[1]
-            gradient += chain(part * worth.by_mean, (part * worth.by_std).sum(axis=1))
-        return value, gradient
+        mean, std, chain = self.posterior(rows)
+        spread = self._spread(std)
+        worth = self._worth(mean, spread)
+        value, share = self._average(worth.value)
+        by_std = (share * worth.by_std).sum(axis=1) * std / spread
+        return value, chain(share * worth.by_mean, by_std)
+
+    def _spread(self, std: np.ndarray) -> np.ndarray:
+        return np.sqrt(std**2 + self._noise)
+
+    def _worth(self, mean: np.ndarray, spread: np.ndarray) -> Worth:
+        return self.acquisition.worth(mean, spread[:, None], self._best)
 
     def _average(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean over the worlds, of what the values are logarithms of if they are, and its derivatives."""

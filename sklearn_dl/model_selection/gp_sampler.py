@@ -51,9 +51,10 @@ class GPSampler(BaseSampler):
     Parameters
     ----------
     acquisition : {"log_ei", "ei", "log_nei", "log_pi", "ucb"}, default="log_ei"
-        What a trial is worth: the logarithm of the expected improvement, the expected improvement, its
-        logarithm averaged over the noiseless values that noisy observations may hide, the logarithm of the
-        probability of an improvement, or a confidence bound of two deviations.
+        What a trial is worth: the logarithm of the expected improvement of the best value returned so far,
+        the expected improvement, its logarithm for a value without noise, averaged over the noiseless values
+        that noisy observations may hide, the logarithm of the probability of an improvement, or a confidence
+        bound of two deviations.
     n_startup_trials : int, default=10
         Complete or pruned trials before the surrogate is used.
     warp_targets : bool, default=True

@@ -71,9 +71,8 @@ class Posterior:
         return mean, std, chain
 
     def best(self) -> np.ndarray:
-        """Lowest mean over the observed and the imagined rows, of each world (n_worlds,)."""
-        # K (K + noise)^-1 (y - m) = (y - m) - noise (K + noise)^-1 (y - m)
-        return (self.targets - self.noise * self._dual).min(axis=0)
+        """Lowest observed or imagined target of each world (n_worlds,)."""
+        return self.targets.min(axis=0)
 
     def imagine(self, rows: np.ndarray, n_worlds: int, rng: np.random.Generator) -> "Posterior":
         """Condition on targets drawn at rows where runs are under way, each draw a world of its own.

@@ -73,4 +73,4 @@ class SearchModel(NamedTuple):
             posterior = posterior.denoise(n_fantasies, rng)
         if len(rows.running):
             posterior = posterior.imagine(rows.running, n_fantasies, rng)
-        return cls(posterior, Objective([posterior], acquisition))
+        return cls(posterior, Objective(posterior, acquisition))

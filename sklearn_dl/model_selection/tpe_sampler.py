@@ -1,10 +1,11 @@
-"""Optuna's tree-structured Parzen estimator, multivariate, with its two densities to look at."""
+"""Optuna's tree-structured Parzen estimator with narrower kernels, and its two densities to look at."""
 
 import copy
 import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -96,10 +98,13 @@ class TPEDensities:
 
 
 class TPESampler(optuna.samplers.TPESampler):
-    """Optuna's tree-structured Parzen estimator with all parameters in one density.
+    """Optuna's tree-structured Parzen estimator with all parameters in one density, of narrower kernels.
 
-    This is optuna's sampler, multivariate whatever the version of optuna, and nothing of how it samples is
-    changed. What is added is :meth:`densities`.
+    This is optuna's sampler, multivariate whatever the version of optuna, but for the width of its kernels.
+    A kernel reaches from its trial to the neighbours, and with few good trials in many parameters these may
+    be near by chance; so optuna lets no kernel be narrower than the range divided by the number of trials
+    plus two. After 50 trials, of which a tenth are good, that is still a seventh of each range, too wide to
+    close in on an optimum. Here the least width is half as much. What is added is :meth:`densities`.
 
     Parameters
     ----------
@@ -110,11 +115,18 @@ class TPESampler(optuna.samplers.TPESampler):
     group : bool, default=False
         Whether parameters that occur together get a density of their own, for search spaces that depend on
         choices. Without it, parameters that only some trials have are sampled one by one.
+    min_bandwidth_factor : float, default=0.5
+        Least width of a kernel, in units of optuna's. With 1, suggestions are optuna's.
     constant_liar : bool, default=True
         Whether running trials count among the bad ones, for several trials at a time. It writes an attribute
         to the storage for each trial.
     seed : int, default=None
         Seed.
+
+    Raises
+    ------
+    ValueError
+        If ``min_bandwidth_factor`` is not in (0, 1].
 
     See Also
     --------
@@ -123,6 +135,8 @@ class TPESampler(optuna.samplers.TPESampler):
     References
     ----------
     Bergstra, Bardenet, Bengio, Kegl (2011), Algorithms for hyper-parameter optimization, section 4.
+    Watanabe (2023), Tree-structured Parzen estimator: understanding its algorithm components and their roles
+    for better empirical performance, section 3.3, on the least bandwidth.
 
     Examples
     --------
@@ -143,9 +157,15 @@ class TPESampler(optuna.samplers.TPESampler):
         n_startup_trials: int = 10,
         n_ei_candidates: int = 24,
         group: bool = False,
+        min_bandwidth_factor: float = 0.5,
         constant_liar: bool = True,
         seed: int | None = None,
     ) -> None:
+        if not 0 < min_bandwidth_factor <= 1:
+            raise ValueError(
+                f"{type(self).__name__}: min_bandwidth_factor must be in (0, 1]; "
+                f"got {min_bandwidth_factor!r}."
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             super().__init__(
@@ -156,6 +176,8 @@ class TPESampler(optuna.samplers.TPESampler):
                 constant_liar=constant_liar,
                 seed=seed,
             )
+        self.min_bandwidth_factor = min_bandwidth_factor
+        self._parzen_estimator_cls = partial(_NarrowParzenEstimator, min_bandwidth_factor)
         self._built: list[tuple[int, Any]] | None = None
 
     def densities(self, study: Study, params: Sequence[str] | None = None) -> TPEDensities:
@@ -205,6 +227,23 @@ class TPESampler(optuna.samplers.TPESampler):
             n_trials = sum(search_space.keys() <= trial.params.keys() for trial in trials)
             self._built.append((n_trials, estimator))
         return estimator
+
+
+class _NarrowParzenEstimator(_ParzenEstimator):
+    """Mixture of kernels whose least width is a share of optuna's."""
+
+    def __init__(self, min_bandwidth_factor: float, *args: Any, **kw: Any) -> None:
+        self._min_bandwidth_factor = min_bandwidth_factor
+        super().__init__(*args, **kw)
+
+    def _calculate_numerical_distributions(self, observations: np.ndarray, *args: Any) -> Any:
+        *space, parameters = args  # before optuna 5 the space is its low, its high and its step
+        unclipped = parameters._replace(consider_magic_clip=False)
+        optunas: Any = super()
+        kernels = optunas._calculate_numerical_distributions(observations, *space, unclipped)
+        *_, prior_width = kernels.sigma  # the whole range
+        least = prior_width / min(100, 2 + len(observations))
+        return kernels._replace(sigma=np.maximum(kernels.sigma, self._min_bandwidth_factor * least))
 
 
 def _space(

@@ -1,4 +1,4 @@
-"""The sampler is optuna's, and its densities are those that it samples with."""
+"""The sampler is optuna's but for the width of kernels, and its densities are those that it samples with."""
 
 from collections.abc import Callable
 
@@ -50,12 +50,51 @@ def run(sampler, n_trials=40):
     return study
 
 
-def test_suggests_what_optunas_multivariate_sampler_suggests():
+def test_suggests_what_optunas_multivariate_sampler_suggests_with_its_least_width():
     ours, theirs = (
         run(sampler, 20)
-        for sampler in (TPESampler(seed=0), optuna.samplers.TPESampler(seed=0, multivariate=True))
+        for sampler in (
+            TPESampler(seed=0, min_bandwidth_factor=1.0),
+            optuna.samplers.TPESampler(seed=0, multivariate=True),
+        )
     )
     assert [trial.params for trial in ours.trials] == [trial.params for trial in theirs.trials]
+
+
+def widths(study, factor):
+    """Standard deviations of the kernels of each numeric parameter, by density."""
+    densities = TPESampler(seed=0, min_bandwidth_factor=factor).densities(study, ["depth", "rate", "share"])
+    return [
+        np.stack([kernels.sigma for kernels in density._mixture_distribution.distributions])
+        for density in (densities._good, densities._other)
+    ]
+
+
+def test_kernels_are_as_wide_as_optunas_but_for_the_least_width():
+    study = run(TPESampler(seed=0), 40)
+    ranges = np.array([[6.0], [np.log(1e4)], [1.0]])  # depth with half a step at either end, rate, share
+    for ours, theirs in zip(widths(study, 0.5), widths(study, 1.0), strict=True):
+        least = ranges / min(100, ours.shape[1] + 1)
+        assert (ours >= 0.5 * least * (1 - 1e-12)).all()
+        assert np.maximum(ours, least) == pytest.approx(theirs)
+        assert (ours < theirs).any()
+        assert ours[:, -1:] == pytest.approx(ranges)  # the prior's
+
+
+def test_narrower_kernels_close_in_on_an_optimum():
+    def best(factor, seed):
+        study = optuna.create_study(sampler=TPESampler(seed=seed, min_bandwidth_factor=factor))
+        study.optimize(lambda t: sum(t.suggest_float(name, -1, 1) ** 2 for name in "abc"), n_trials=40)
+        return study.best_value
+
+    ours, theirs = (np.median([best(factor, seed) for seed in range(8)]) for factor in (0.5, 1.0))
+    assert ours < theirs
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1.5, float("nan")])
+def test_least_width_is_a_share_of_optunas(factor):
+    with pytest.raises(ValueError, match=r"min_bandwidth_factor must be in \(0, 1\]; got"):
+        TPESampler(min_bandwidth_factor=factor)
 
 
 def test_looking_at_the_densities_changes_no_suggestion():

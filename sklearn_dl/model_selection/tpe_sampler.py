@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import optuna
@@ -177,7 +177,7 @@ class TPESampler(optuna.samplers.TPESampler):
                 seed=seed,
             )
         self.min_bandwidth_factor = min_bandwidth_factor
-        self._parzen_estimator_cls = partial(_NarrowParzenEstimator, min_bandwidth_factor)
+        self._parzen_estimator_cls = cast(Any, partial(_NarrowParzenEstimator, min_bandwidth_factor))
         self._built: list[tuple[int, Any]] | None = None
 
     def densities(self, study: Study, params: Sequence[str] | None = None) -> TPEDensities:

@@ -6,7 +6,8 @@
 milliseconds a candidate beside its fits: suggesting, cloning, splitting, predicting and scoring. `predict_ms`
 of these the estimators spent in `predict`, which no search can save but by evaluating fewer folds, and
 `search_ms` is what remains. `fits` is the share of the 200 fold fits that were made. A peer that cannot take
-the space of a task gets the nearest that it can.
+the space of a task gets the nearest that it can. Methods that are not asked for keep the results of earlier
+runs in results/tuning.json.
 """
 
 import argparse
@@ -316,7 +317,7 @@ def main():
         "tasks", nargs="*", metavar="task", help=f"of {', '.join(TASKS)}; all if none is named"
     )
     parser.add_argument("--methods", nargs="+", default=[""], help="only those whose names hold one of these")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--n-iter", type=int, default=40)
     parser.add_argument("--quick", action="store_true", help="one seed, and nothing is written")
     options = parser.parse_args()
@@ -331,10 +332,12 @@ def main():
         for seed in range(1 if options.quick else options.seeds):
             for name, run in run_seed(task, seed, options.n_iter, options.methods).items():
                 runs.setdefault(name, []).append(run)
+        if not options.quick:
+            runs = results.get(task, {"runs": {}})["runs"] | runs
         rows = summary(runs)
-        print_table(f"{task}, {len(next(iter(runs.values())))} seeds", rows)
+        print_table(f"{task}, {min(map(len, runs.values()))} seeds", rows)
         print_table("Targets", list(targets(rows)))
-        if not options.quick and options.methods == [""]:  # after each task: a run cut short keeps its part
+        if not options.quick:  # after each task: a run cut short keeps its part
             results[task] = {"rows": rows, "runs": runs}
             write_results("tuning", {key: results[key] for key in TASKS if key in results}, PACKAGES)
 

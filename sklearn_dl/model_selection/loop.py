@@ -14,13 +14,7 @@ from optuna.trial import FrozenTrial
 from sklearn_dl.model_selection.folds import Candidate, CrossValidation
 from sklearn_dl.model_selection.landscape import Landscape
 from sklearn_dl.model_selection.pruning import EpochPruning, FoldPruning, has_epochs
-from sklearn_dl.model_selection.racing import (
-    MIN_FOLDS,
-    N_ERRORS,
-    N_ERRORS_AGAIN,
-    Race,
-    room,
-)
+from sklearn_dl.model_selection.racing import MIN_FOLDS, N_ERRORS_AGAIN, Race, room
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, origin_of, wait_for_others
 
 #: Candidates before a search ends because no improvement is expected.
@@ -72,7 +66,7 @@ class SearchLoop:
 
     def _step(self) -> bool:
         """Evaluate the next candidates; False if the budget holds none."""
-        race = self._race(self.shared.finished(), N_ERRORS)
+        race = self._race(self.shared.finished())
         trials, batch = [], []
         for _ in range(self.search.batch_size):
             trial = self.shared.claim()
@@ -98,7 +92,7 @@ class SearchLoop:
         """Evaluate missing folds of candidates that stopped and may yet be the best, these first."""
         while self._races() and time.monotonic() < deadline:
             finished, running = self.shared.finished(), self.shared.continued()
-            race = self._race(finished, N_ERRORS_AGAIN)
+            race = self._race(finished, n_errors=N_ERRORS_AGAIN, indifference=0.0)
             rivals = [] if race is None else self._rivals(race, finished, running)
             if race is not None and rivals:
                 claimed = [(self.shared.claim_rest(trial), outcome) for trial, outcome in rivals]
@@ -148,13 +142,13 @@ class SearchLoop:
     def _races(self) -> bool:
         return self.search.racing and len(self.validation.splits) > MIN_FOLDS
 
-    def _race(self, finished: list[FrozenTrial], n_errors: float) -> Race | None:
+    def _race(self, finished: list[FrozenTrial], **rule: float) -> Race | None:
         """Race against the best candidate of which all folds are known, if there is one."""
         if not self._races():
             return None
         outcomes = [_outcome(trial) for trial in finished]
         whole = [o.objective(self.metric) for o in outcomes if not o.stopped and np.isfinite(o.value)]
-        return Race(whole, n_errors) if whole else None
+        return Race(whole, **rule) if whole else None
 
     def _is_exhausted(self) -> bool:
         """Whether each candidate of a space that holds fewer than n_iter has been evaluated."""

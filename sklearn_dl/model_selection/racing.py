@@ -12,10 +12,13 @@ MIN_FOLDS = 2
 #: Standard errors by which a candidate that stops lies below the best one, and by which it stays stopped.
 N_ERRORS, N_ERRORS_AGAIN = 1.0, 2.0
 
+#: Share of the standard error of the best score up to which a gain is none during the search.
+INDIFFERENCE = 0.03
+
 #: Share of the folds beyond the first two up to which candidates that stopped are continued.
 SHARE = 1 / 4
 
-#: Folds that the variance known from other candidates counts as much as.
+#: Folds that what is expected of the variance counts as much as.
 KNOWN_FOLDS = 2
 
 #: Chance of a mean one standard error above its expectation: what a candidate that stops may have had.
@@ -26,10 +29,12 @@ class Race:
     """The best candidate so far, and whether another one can still be it.
 
     The test is paired: folds differ more than candidates do, and on the same fold that cancels. A candidate
-    loses when the mean of its differences plus one standard error is below 0. The error is that of the mean
-    over the folds there are, of which some are known, and not over all that could be drawn. Two or three
-    differences may be equal by chance, so their variance is averaged with that of other candidates, as in
-    moderated t-tests: with the better half, because bad candidates differ by far more.
+    loses when the mean of its differences plus one standard error is below the least gain that matters, a
+    small share of the standard error of the best score. The error is that of the mean over the folds there
+    are, of which some are known, and not over all that could be drawn. Two or three differences may be equal
+    by chance, so their variance is averaged with what is expected of it, as in moderated t-tests. That is in
+    proportion to the mean square of the differences, since those near the best one differ from it by little,
+    with the ratio of the better half of the other candidates.
 
     A metric that counts, such as accuracy, makes ties: scores equal to those of the best on each fold. No
     variance says what becomes of them, but earlier ones do: of `n` ties of which `k` ended above the best,
@@ -46,6 +51,8 @@ class Race:
         Scores of the candidates that finished, at least one, in their order.
     n_errors : float, default=1.0
         Standard errors by which a candidate that loses is below the best one.
+    indifference : float, default=0.03
+        Least gain that matters, in standard errors of the best score.
 
     References
     ----------
@@ -54,15 +61,23 @@ class Race:
     Jeffreys (1961), Theory of probability, section 3.10.
     Smyth (2004), Linear models and empirical Bayes methods for assessing differential expression, section 3.
     Cochran (1977), Sampling techniques, chapter 2.
+    Bechhofer (1954), A single-sample multiple decision procedure for ranking means of normal populations with
+    known variances, on differences that are not worth detecting.
     """
 
-    def __init__(self, whole: Sequence[np.ndarray], n_errors: float = N_ERRORS) -> None:
+    def __init__(
+        self,
+        whole: Sequence[np.ndarray],
+        n_errors: float = N_ERRORS,
+        indifference: float = INDIFFERENCE,
+    ) -> None:
         scores = np.array(whole)
         means = scores.mean(axis=1)
         order = np.argsort(-means, kind="stable")
         self.best, self.n_errors = scores[order[0]], n_errors
+        self.least_gain = indifference * float(self.best.std(ddof=1)) / math.sqrt(len(self.best))
         rivals = scores[order[1:][: max(len(order) // 2, 2)]]
-        self.variance = float((rivals - self.best).var(axis=1, ddof=1).mean()) if len(rivals) else None
+        self.ratio = _ratio_of_variance(rivals - self.best)
         self.chance_of_tie = _chance_of_tie(scores, means)
 
     def __call__(self, scores: np.ndarray, after: int = 0) -> tuple[int, str]:
@@ -83,15 +98,24 @@ class Race:
         if not differences.any():
             return self.chance_of_tie < CHANCE
         n_folds, variance = len(differences), differences.var(ddof=1)
-        if self.variance is not None:
-            weight = n_folds - 1
-            variance = (weight * variance + KNOWN_FOLDS * self.variance) / (weight + KNOWN_FOLDS)
+        if self.ratio is not None:
+            weight, expected = n_folds - 1, self.ratio * np.mean(differences**2)
+            variance = (weight * variance + KNOWN_FOLDS * expected) / (weight + KNOWN_FOLDS)
         error = math.sqrt(variance * (1 / n_folds - 1 / len(self.best)))
-        return bool(differences.mean() + self.n_errors * error < 0)
+        return bool(differences.mean() + self.n_errors * error < self.least_gain)
 
     def expected(self, scores: np.ndarray) -> float:
         """Mean over all folds that a stopped candidate would have had: the best one's and the difference."""
         return float(self.best.mean() + (scores - self.best[: len(scores)]).mean())
+
+
+def _ratio_of_variance(differences: np.ndarray) -> float | None:
+    """Mean over candidates of the variance of their differences by the mean square, or None without any."""
+    squares = np.mean(differences**2, axis=1)
+    varied = squares > 0
+    if not varied.any():
+        return None
+    return float((differences[varied].var(axis=1, ddof=1) / squares[varied]).mean())
 
 
 def _chance_of_tie(scores: np.ndarray, means: np.ndarray) -> float:

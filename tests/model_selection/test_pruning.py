@@ -5,6 +5,7 @@ import optuna
 import pytest
 import skorch
 import torch
+from scipy.optimize import brentq
 from sklearn.datasets import load_digits, make_classification
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -34,27 +35,42 @@ def test_a_race_is_lost_when_differences_plus_their_error_are_below_0():
     assert race(BEST - [0, 0, 0, 0, 0.5]) == (0, "")  # nothing is saved after the last fold
 
 
-def test_the_variance_of_other_candidates_guards_against_two_folds_that_agree_by_chance():
-    others = [BEST - [0.3, -0.1, 0.2, 0.0, -0.2], BEST - [0.1, 0.1, 0.1, 0.1, 0.1]]
-    known = np.mean([np.var([0.3, -0.1, 0.2, 0.0, -0.2], ddof=1), 0.0])
-    # Two equal differences: the variance is (1 * 0 + 2 * known) / 3.
-    error = np.sqrt(2 / 3 * known * (1 / 2 - 1 / 5))
-    assert Race([BEST])(BEST - 0.9 * error)[0] == 2
-    assert Race([BEST, *others])((BEST - 0.9 * error)[:2]) == (0, "")
-    assert Race([BEST, *others])((BEST - 1.1 * error)[:2]) == (2, "racing")
+@pytest.mark.parametrize("scale", [1e-5, 1e-2, 1.0])
+def test_the_variance_is_averaged_with_the_ratio_of_other_candidates_times_the_mean_square(scale):
+    differences = [0.3, -0.1, 0.2, 0.0, -0.2]
+    race = Race([BEST, BEST - differences, BEST - 0.1], indifference=0.0)
+    assert race.ratio == pytest.approx(np.var(differences, ddof=1) / np.mean(np.square(differences)) / 2)
+
+    def lead(x):
+        """Mean of two differences plus its error, with the weights 1 and 2 of their variance and the other."""
+        pair = scale * np.array([-1.0, x])
+        variance = (pair.var(ddof=1) + 2 * race.ratio * np.mean(pair**2)) / 3
+        return pair.mean() + np.sqrt(variance * (1 / 2 - 1 / 5))
+
+    limit = brentq(lead, -1, 1)
+    assert -0.5 < limit < 0.5
+    for x, lost in ((limit - 0.01, True), (limit + 0.01, False)):
+        assert race.has_lost(BEST[:2] + scale * np.array([-1.0, x])) == lost
+
+
+def test_a_gain_below_a_share_of_the_standard_error_of_the_best_is_none():
+    least = 0.03 * BEST.std(ddof=1) / np.sqrt(5)
+    for gain, lost in ((0.99 * least, True), (1.01 * least, False)):
+        assert Race([BEST]).has_lost((BEST + gain)[:2]) == lost
+        assert not Race([BEST], indifference=0.0).has_lost((BEST + gain)[:2])
 
 
 def test_bad_candidates_say_nothing_about_the_variance_of_good_ones():
     others = [BEST - [0.01, 0, 0.01, 0, 0.01], BEST - [0, 0.01, 0, 0.01, 0]]
     bad = [BEST - [0.9, 0.1, 0.5, 0.8, 0.2], BEST - [0.2, 0.7, 0.1, 0.6, 0.1]]
-    assert Race([bad[0], others[0], BEST, bad[1], others[1]]).variance == Race([BEST, *others]).variance
+    assert Race([bad[0], others[0], BEST, bad[1], others[1]]).ratio == Race([BEST, *others]).ratio
 
 
 def test_two_errors_are_asked_of_those_that_are_judged_again():
     error = np.sqrt(0.005 * (1 / 2 - 1 / 5))
     scores = (BEST - [0.05, -0.05, 0, 0, 0])[:2]
     for n_errors in (1.0, 2.0):
-        race = Race([BEST], n_errors)
+        race = Race([BEST], n_errors, indifference=0.0)
         assert not race.has_lost(scores - 0.99 * n_errors * error)
         assert race.has_lost(scores - 1.01 * n_errors * error)
 
@@ -159,11 +175,12 @@ def has_lost(scores, whole, n_errors):
     differences = scores - best[:n]
     variance = differences.var(ddof=1)
     rivals = sorted(whole, key=np.mean, reverse=True)[1:]
-    rivals = rivals[: max(2, -(-len(rivals) // 2))]
-    if rivals:
-        known = np.mean([(o - best).var(ddof=1) for o in rivals])
-        variance = ((n - 1) * variance + 2 * known) / (n + 1)
-    return differences.mean() + n_errors * np.sqrt(variance * (1 / n - 1 / 5)) < 0
+    others = [o - best for o in rivals[: max(2, -(-len(rivals) // 2))]]
+    ratios = [other.var(ddof=1) / np.mean(other**2) for other in others if other.any()]
+    if ratios:
+        variance = ((n - 1) * variance + 2 * np.mean(ratios) * np.mean(differences**2)) / (n + 1)
+    least = 0.03 * best.std(ddof=1) / np.sqrt(5) if n_errors == 1 else 0
+    return differences.mean() + n_errors * np.sqrt(variance * (1 / n - 1 / 5)) < least
 
 
 def test_two_folds_are_no_race():

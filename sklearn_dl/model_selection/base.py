@@ -97,8 +97,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     racing: bool = param(
         default=False,
         doc="Whether a candidate stops after two or more folds once it is clearly worse than the best on the "
-        "same folds: mean of the differences plus one standard error below 0. One that ties with the best "
-        "stops too once earlier ties have brought nothing. At the end, candidates that stopped and are "
+        "same folds: mean of the differences plus one standard error below 3 % of the standard error of the "
+        "best score. One that ties with the best stops too once earlier ties have brought nothing. At the end, candidates that stopped and are "
         "within two standard errors of the best are continued, up to a quarter of the folds beyond the "
         "second. Missing splits are NaN, the column ``stopped`` says 'racing', and such a row ranks behind "
         "all that finished.",

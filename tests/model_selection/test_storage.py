@@ -165,7 +165,7 @@ def test_the_rest_of_a_candidate_is_claimed_by_one_process_only(tmp_path):
 
 def test_two_processes_share_one_budget_and_survive_the_death_of_one(file):
     dying = start(file, 12, 0.0, fits=10)
-    wait_until(lambda: len(evaluated(file)) == 3 and TrialState.RUNNING in states(file))
+    wait_until(lambda: states(file) == {TrialState.COMPLETE: 3, TrialState.RUNNING: 1})
     living = start(file, 12, 0.05)
     wait_until(lambda: len({t.user_attrs[OWNER][0] for t in evaluated(file)}) == 2)
     kill(dying)

@@ -98,10 +98,10 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         default=False,
         doc="Whether a candidate stops after two or more folds once it is clearly worse than the best on the "
         "same folds: mean of the differences plus one standard error below 3 % of the standard error of the "
-        "best score. One that ties with the best stops too once earlier ties have brought nothing. At the end, candidates that stopped and are "
-        "within two standard errors of the best are continued, up to a quarter of the folds beyond the "
-        "second. Missing splits are NaN, the column ``stopped`` says 'racing', and such a row ranks behind "
-        "all that finished.",
+        "best score. One that ties with the best stops too once earlier ties have brought nothing. At the "
+        "end, candidates that stopped and are within two standard errors of the best are continued, up to a "
+        "quarter of the folds beyond the second. Missing splits are NaN, the column ``stopped`` says "
+        "'racing', and such a row ranks behind all that finished.",
     )
     batch_size: PositiveInt = param(
         default=1,

@@ -42,7 +42,7 @@ def test_the_variance_is_averaged_with_the_ratio_of_other_candidates_times_the_m
     assert race.ratio == pytest.approx(np.var(differences, ddof=1) / np.mean(np.square(differences)) / 2)
 
     def lead(x):
-        """Mean of two differences plus its error, with the weights 1 and 2 of their variance and the other."""
+        """Mean of two differences plus its error, by weights 1 and 2 of their variance and the other."""
         pair = scale * np.array([-1.0, x])
         variance = (pair.var(ddof=1) + 2 * race.ratio * np.mean(pair**2)) / 3
         return pair.mean() + np.sqrt(variance * (1 / 2 - 1 / 5))

@@ -77,8 +77,9 @@ def test_kernels_are_as_wide_as_optunas_but_for_the_least_width():
         least = ranges / min(100, ours.shape[1] + 1)
         assert (ours >= 0.5 * least * (1 - 1e-12)).all()
         assert np.maximum(ours, least) == pytest.approx(theirs)
-        assert (ours < theirs).any()
         assert ours[:, -1:] == pytest.approx(ranges)  # the prior's
+    ours, theirs = widths(study, 0.5)[0], widths(study, 1.0)[0]
+    assert (ours < theirs).any()
 
 
 def test_narrower_kernels_close_in_on_an_optimum():
@@ -116,6 +117,7 @@ def test_densities_integrate_to_one():
         assert of_values.other(values).sum() == pytest.approx(1)
 
 
+@pytest.mark.skipif(suite is None, reason="widths depend on the number of parameters before optuna 5")
 def test_marginal_density_is_the_joint_one_summed_over_the_others():
     study = run(TPESampler(seed=0))
     joint = study.sampler.densities(study, ["share", "kind"])

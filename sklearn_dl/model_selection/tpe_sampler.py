@@ -136,7 +136,7 @@ class TPESampler(optuna.samplers.TPESampler):
     ----------
     Bergstra, Bardenet, Bengio, Kegl (2011), Algorithms for hyper-parameter optimization, section 4.
     Watanabe (2023), Tree-structured Parzen estimator: understanding its algorithm components and their roles
-    for better empirical performance, section 3.3, on the least bandwidth.
+    for better empirical performance, on the least bandwidth.
 
     Examples
     --------

@@ -34,7 +34,7 @@ class CompiledCovariance:
 
         With `often`, as in a search, compiled code may be loaded, which takes longer than one covariance.
         """
-        if often and self._fused is not None and self.is_compiled(X, theta):
+        if often and self._fused is not None and self._fused.pays(X, theta):
             self._fused.fill(X, theta, out)
             return
         pairs = Pairs(X, X, diagonal=True)
@@ -44,7 +44,7 @@ class CompiledCovariance:
 
     def contract(self, X: np.ndarray, theta: np.ndarray, weights: PairWeights) -> np.ndarray:
         """Half the sum of weight times derivative of the covariance, by each element of theta."""
-        if self._fused is not None and self.is_compiled(X, theta):
+        if self._fused is not None and self._fused.pays(X, theta):
             return self._fused.contract(X, theta, weights)
         pairs, gradient = Pairs(X, X, diagonal=True), np.zeros(len(theta))
         for rows in row_slices(len(X), len(X)):

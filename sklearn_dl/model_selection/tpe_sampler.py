@@ -176,7 +176,6 @@ class TPESampler(optuna.samplers.TPESampler):
                 constant_liar=constant_liar,
                 seed=seed,
             )
-        self.min_bandwidth_factor = min_bandwidth_factor
         self._parzen_estimator_cls = cast(Any, partial(_NarrowParzenEstimator, min_bandwidth_factor))
         self._built: list[tuple[int, Any]] | None = None
 

@@ -75,6 +75,7 @@ def test_a_killed_search_goes_on_where_it_stood(file):
     wait_until(lambda: states(file) == {TrialState.COMPLETE: 3, TrialState.RUNNING: 1})
     kill(process)
     done = [trial.params["shift"] for trial in evaluated(file)]
+    assert states(file) == {TrialState.COMPLETE: 3, TrialState.RUNNING: 1}
 
     resumed = search(file, 8).fit(X, Y)
     assert shifts(resumed)[:3] == done

@@ -1,17 +1,15 @@
-"""The sampler in studies: optuna's own tests, states of trials, several at a time, conditions, quality."""
+"""The sampler in studies: states of trials, several at a time, conditions, quality."""
 
 import copy
 import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from sklearn_dl.model_selection import gp_sampler
@@ -21,20 +19,6 @@ from sklearn_dl.model_selection.turns import Turn
 SQUARE = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
 
 pytestmark = pytest.mark.usefixtures("quiet")
-
-try:
-    from optuna.testing import pytest_samplers as suite
-except ImportError:  # before optuna 5
-    suite = None
-
-if suite is not None:
-
-    class TestOptunaSuite(
-        suite.BasicSamplerTestCase, suite.RelativeSamplerTestCase, suite.SingleOnlySamplerTestCase
-    ):
-        @pytest.fixture
-        def sampler(self) -> Callable[[], BaseSampler]:
-            return lambda: GPSampler(n_startup_trials=3, seed=0)
 
 
 def bowl(params, centre=(0.3, 0.6)):

@@ -1,12 +1,9 @@
 """The sampler is optuna's but for the width of kernels, and its densities are those that it samples with."""
 
-from collections.abc import Callable
-
 import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler
 from scipy.integrate import quad
 
 from sklearn_dl.model_selection.tpe_sampler import TPESampler
@@ -19,20 +16,6 @@ SPACE = {
 }
 
 pytestmark = pytest.mark.usefixtures("quiet")
-
-try:
-    from optuna.testing import pytest_samplers as suite
-except ImportError:  # before optuna 5
-    suite = None
-
-if suite is not None:
-
-    class TestOptunaSuite(
-        suite.BasicSamplerTestCase, suite.RelativeSamplerTestCase, suite.MultiObjectiveSamplerTestCase
-    ):
-        @pytest.fixture
-        def sampler(self) -> Callable[[], BaseSampler]:
-            return lambda: TPESampler(n_startup_trials=0, seed=0)
 
 
 def cost(params):
@@ -117,7 +100,9 @@ def test_densities_integrate_to_one():
         assert of_values.other(values).sum() == pytest.approx(1)
 
 
-@pytest.mark.skipif(suite is None, reason="widths depend on the number of parameters before optuna 5")
+@pytest.mark.skipif(
+    optuna.__version__ < "5", reason="widths depend on the number of parameters before optuna 5"
+)
 def test_marginal_density_is_the_joint_one_summed_over_the_others():
     study = run(TPESampler(seed=0))
     joint = study.sampler.densities(study, ["share", "kind"])

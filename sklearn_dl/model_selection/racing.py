@@ -105,8 +105,11 @@ class Race:
         return bool(differences.mean() + self.n_errors * error < self.least_gain)
 
     def expected(self, scores: np.ndarray) -> float:
-        """Mean over all folds that a stopped candidate would have had: the best one's and the difference."""
-        return float(self.best.mean() + (scores - self.best[: len(scores)]).mean())
+        """Mean over all folds that a stopped candidate would have had: the best one's and the difference.
+
+        A gain that is too small to matter is none, so that the best trial of a study is one with all folds.
+        """
+        return float(self.best.mean() + min((scores - self.best[: len(scores)]).mean(), 0.0))
 
 
 def _ratio_of_variance(differences: np.ndarray) -> float | None:

@@ -96,7 +96,9 @@ def test_a_candidate_that_failed_on_a_fold_has_lost():
 
 
 def test_a_stopped_candidate_is_told_as_the_best_less_the_paired_differences():
-    assert np.isclose(Race([np.array([0.9, 0.6, 0.9])]).expected(np.array([0.8, 0.4])), 0.8 - 0.15)
+    race = Race([np.array([0.9, 0.6, 0.9])])
+    assert np.isclose(race.expected(np.array([0.8, 0.4])), 0.8 - 0.15)
+    assert np.isclose(race.expected(np.array([0.9, 0.61])), 0.8)  # and never as better than the best
 
 
 SPACE = {"C": Real(1e-3, 1e3, log=True), "gamma": Real(1e-4, 10, log=True)}

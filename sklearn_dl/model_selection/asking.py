@@ -158,6 +158,8 @@ def _has_score(trial: optuna.trial.FrozenTrial) -> bool:
 def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
     if search.enqueue is None:
         return []
+    if search.enqueue == "middle":
+        return space.middles()
     if search.enqueue == "default":
         values = clone(search.estimator).get_params()
         return [space.encode({name: values[name] for name in space.names if name in values})]

@@ -132,10 +132,11 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         doc="Stop when a Gaussian process of the scores so far expects no candidate to raise the best one by "
         "this much. None never does. It is asked from ten candidates on, and takes some milliseconds.",
     )
-    enqueue: list | Literal["default"] | None = param(
+    enqueue: list | Literal["default", "middle"] | None = param(
         default=None,
-        doc="Candidates to try first: a list of dicts of parameters, where what is left out is sampled, or "
-        "'default' for the values that ``estimator`` has.",
+        doc="Candidates to try first: a list of dicts of parameters, where what is left out is sampled; "
+        "'default' for the values that ``estimator`` has; or 'middle' for the middle of all ranges, on the "
+        "scale that is searched, and the first of all choices, once for each dict of ``search_space``.",
     )
     earlier_trials: Any = param(
         default=None,

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_dl.model_selection.dimensions import Categorical, Dimension
 from sklearn_dl.model_selection.distributions import dimension_of
+from sklearn_dl.model_selection.encoding import MIDDLE, NumericColumn
 
 #: Parameter of the engine that says which of several spaces a candidate is from.
 BRANCH = "space"
@@ -141,6 +142,21 @@ class Branches:
                 raise ValueError(f"{name} is not searched there")
         return stored
 
+    def middles(self) -> list[dict[str, Any]]:
+        """Parameters of the engine in the middle of each branch: of its ranges, and its first choices."""
+        return [self._middle_of(index) for index in range(len(self.branches))]
+
+    def _middle_of(self, index: int) -> dict[str, Any]:
+        stored: dict[str, Any] = {BRANCH: index} if len(self.branches) > 1 else {}
+        branch = self.branches[index]
+        params = {name: value for name, value in self.spaces[index].items() if name not in branch}
+        for name in _by_depth(branch):
+            if _applies(name, params, branch):
+                slot = self.slots[index][name]
+                stored[slot.key] = _middle(slot.distribution)
+                params[name] = slot.dimension.decode(stored[slot.key])
+        return stored
+
     @property
     def names(self) -> list[str]:
         """Names of all searched parameters."""
@@ -188,6 +204,13 @@ class Function:
     def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The engine's own parameters, as given."""
         return dict(params)
+
+    def middles(self) -> list[dict[str, Any]]:
+        """Refused: what a function asks for is known only once it was called."""
+        raise ValueError(
+            f"{self.owner}: enqueue='middle' needs search_space to be a dict or a list of dicts; a function "
+            "has no middle. Enqueue a dict of parameters."
+        )
 
 
 def _branch(space: Mapping[str, Any], estimator: BaseEstimator, owner: str) -> dict[str, Dimension]:
@@ -287,6 +310,13 @@ def _single_value(distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[0]
     return distribution.low  # type: ignore[attr-defined]
+
+
+def _middle(distribution: BaseDistribution) -> Any:
+    """Value halfway, on the scale that is searched; of choices the first."""
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        return NumericColumn(distribution).decode(MIDDLE)
+    return _single_value(distribution)
 
 
 def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:

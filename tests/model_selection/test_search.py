@@ -33,7 +33,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_dl.linear_model import Ridge
-from sklearn_dl.model_selection import BayesSearchCV, Categorical, Real, TPESearchCV
+from sklearn_dl.model_selection import BayesSearchCV, Categorical, Integer, Real, TPESearchCV
 from sklearn_dl.neural_network import MLPClassifier
 from sklearn_dl.tree import DecisionTreeRegressor
 
@@ -324,6 +324,22 @@ def test_candidates_to_try_first():
         clone(search).set_params(enqueue=[{"C": 1000}]).fit(X, Y)
     with pytest.raises(ValueError, match="gamma is not searched there"):
         clone(search).set_params(enqueue=[{"gamma": 1000}]).fit(X, Y)
+
+
+def test_the_middle_of_each_space_is_tried_first():
+    pipe = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
+    scale = [StandardScaler(), "passthrough"]
+    space = [
+        {"scale": scale, "clf__C": Real(1e-2, 1e4, log=True), "clf__gamma": Real(0, 1)},
+        {"clf": [LogisticRegression()], "clf__C": Real(0.5, 1.5), "clf__max_iter": Integer(50, 150)},
+    ]
+    params = TPESearchCV(pipe, space, n_iter=3, enqueue="middle").fit(X, Y).cv_results_["params"]
+    assert isinstance(params[0]["scale"], StandardScaler)
+    assert np.allclose([params[0]["clf__C"], params[0]["clf__gamma"]], [10, 0.5])
+    assert isinstance(params[1]["clf"], LogisticRegression)
+    assert (params[1]["clf__C"], params[1]["clf__max_iter"]) == (1, 100)
+    with pytest.raises(ValueError, match="a function has no middle"):
+        TPESearchCV(SVC(), lambda trial: {"C": 1.0}, enqueue="middle").fit(X, Y)
 
 
 def test_earlier_trials_inform_the_sampler_and_are_no_rows():

@@ -5,6 +5,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.integrate import quad
+from sklearn.utils.fixes import parse_version
 
 from sklearn_dl.model_selection.tpe_sampler import TPESampler
 
@@ -101,7 +102,8 @@ def test_densities_integrate_to_one():
 
 
 @pytest.mark.skipif(
-    optuna.__version__ < "5", reason="widths depend on the number of parameters before optuna 5"
+    parse_version(optuna.__version__) < parse_version("5"),
+    reason="widths depend on the number of parameters before optuna 5",
 )
 def test_marginal_density_is_the_joint_one_summed_over_the_others():
     study = run(TPESampler(seed=0))

@@ -75,12 +75,15 @@ class Branches:
 
     def params(self, trial: Any) -> dict[str, Any]:
         """Parameters of a candidate; of a finished trial those that it had."""
-        index = self._suggest_branch(trial)
+        return self._chosen(self._suggest_branch(trial), lambda slot: slot.suggest(trial))
+
+    def _chosen(self, index: int, choose: Callable[["Slot"], Any]) -> dict[str, Any]:
+        """Parameters of a branch, of which those that are searched and apply are chosen."""
         space, branch = self.spaces[index], self.branches[index]
         params = {name: value for name, value in space.items() if name not in branch}
         for name in _by_depth(branch):
             if _applies(name, params, branch):
-                params[name] = self.slots[index][name].suggest(trial)
+                params[name] = choose(self.slots[index][name])
         return {name: params[name] for name in space if name in params}
 
     def n_candidates(self, limit: int) -> float:
@@ -144,18 +147,10 @@ class Branches:
 
     def middles(self) -> list[dict[str, Any]]:
         """Parameters of the engine in the middle of each branch: of its ranges, and its first choices."""
-        return [self._middle_of(index) for index in range(len(self.branches))]
-
-    def _middle_of(self, index: int) -> dict[str, Any]:
-        stored: dict[str, Any] = {BRANCH: index} if len(self.branches) > 1 else {}
-        branch = self.branches[index]
-        params = {name: value for name, value in self.spaces[index].items() if name not in branch}
-        for name in _by_depth(branch):
-            if _applies(name, params, branch):
-                slot = self.slots[index][name]
-                stored[slot.key] = _middle(slot.distribution)
-                params[name] = slot.dimension.decode(stored[slot.key])
-        return stored
+        return [
+            self._encode_in(index, branch, self._chosen(index, Slot.middle))
+            for index, branch in enumerate(self.branches)
+        ]
 
     @property
     def names(self) -> list[str]:
@@ -176,6 +171,12 @@ class Slot:
         if self.distribution.single():
             return self.dimension.decode(_single_value(self.distribution))
         return self.dimension.decode(_suggest(trial, self.key, self.distribution))
+
+    def middle(self) -> Any:
+        """Value halfway, on the scale that is searched; of choices the first."""
+        if isinstance(self.distribution, FloatDistribution | IntDistribution):
+            return self.dimension.decode(NumericColumn(self.distribution).decode(MIDDLE))
+        return self.dimension.decode(_single_value(self.distribution))
 
 
 class Function:
@@ -310,13 +311,6 @@ def _single_value(distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[0]
     return distribution.low  # type: ignore[attr-defined]
-
-
-def _middle(distribution: BaseDistribution) -> Any:
-    """Value halfway, on the scale that is searched; of choices the first."""
-    if isinstance(distribution, FloatDistribution | IntDistribution):
-        return NumericColumn(distribution).decode(MIDDLE)
-    return _single_value(distribution)
 
 
 def _suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:

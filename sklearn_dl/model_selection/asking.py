@@ -132,10 +132,12 @@ class AskAndTell:
         return self
 
     def _open_study(self: Any) -> tuple[SharedStudy, Any]:
-        """Study with what it is to try first and what it knows from earlier; and the search space."""
+        """Study that knows what to try first and what was tried earlier; and the search space."""
         owner = type(self).__name__
         space = search_space(self.search_space, self.estimator, owner)
-        first = _first_candidates(self, space)
+        enqueued = _enqueued(self, space)
+        is_plain = self.enqueue == "auto" and self.sampler is None and self.earlier_trials is None
+        first = space.middles() if is_plain else []
         seed = seed_of(self.random_state)
         sampler = self._default_sampler(seed) if self.sampler is None else copy.deepcopy(self.sampler)
         reseeds = self.sampler is None or self.random_state is not None
@@ -145,9 +147,9 @@ class AskAndTell:
         with quiet_engine():
             if not study.get_trials(deepcopy=False):
                 study.add_trials(_earlier(self.earlier_trials, owner))
-            _enqueue(study, first)
+            _enqueue(study, enqueued)
         worker = Worker(study._storage, study._study_id)
-        return SharedStudy(study, self.n_iter, worker, seed if reseeds else None), space
+        return SharedStudy(study, self.n_iter, worker, seed if reseeds else None, first), space
 
 
 def _has_score(trial: optuna.trial.FrozenTrial) -> bool:
@@ -155,11 +157,9 @@ def _has_score(trial: optuna.trial.FrozenTrial) -> bool:
     return trial.value is not None and not trial.user_attrs[OUTCOME]["stopped"]
 
 
-def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
-    if search.enqueue is None:
+def _enqueued(search: Any, space: Any) -> list[dict[str, Any]]:
+    if search.enqueue is None or search.enqueue == "auto":
         return []
-    if search.enqueue == "middle":
-        return space.middles()
     if search.enqueue == "default":
         values = clone(search.estimator).get_params()
         return [space.encode({name: values[name] for name in space.names if name in values})]
@@ -171,10 +171,10 @@ def _first_candidates(search: Any, space: Any) -> list[dict[str, Any]]:
     return [space.encode(params) for params in search.enqueue]
 
 
-def _enqueue(study: optuna.Study, first: list[dict[str, Any]]) -> None:
+def _enqueue(study: optuna.Study, candidates: list[dict[str, Any]]) -> None:
     """Enqueue what the study does not have already, because it is resumed or shared."""
     had = [trial.system_attrs.get("fixed_params") for trial in study.get_trials(deepcopy=False)]
-    for params in first:
+    for params in candidates:
         if params in had:
             had.remove(params)
         else:

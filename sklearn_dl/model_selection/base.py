@@ -132,11 +132,12 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         doc="Stop when a Gaussian process of the scores so far expects no candidate to raise the best one by "
         "this much. None never does. It is asked from ten candidates on, and takes some milliseconds.",
     )
-    enqueue: list | Literal["default", "middle"] | None = param(
-        default=None,
+    enqueue: list | Literal["auto", "default"] | None = param(
+        default="auto",
         doc="Candidates to try first: a list of dicts of parameters, where what is left out is sampled; "
-        "'default' for the values that ``estimator`` has; or 'middle' for the middle of all ranges, on the "
-        "scale that is searched, and the first of all choices, once for each dict of ``search_space``.",
+        "'default' for the values that ``estimator`` has; None for none. 'auto' is the middle of all ranges, "
+        "on the scale that is searched, with the first of all choices, once for each dict of "
+        "``search_space``; and none if that is a function, or ``sampler`` or ``earlier_trials`` is given.",
     )
     earlier_trials: Any = param(
         default=None,

@@ -97,10 +97,19 @@ class SharedStudy:
     seed : int or None
         Makes the random numbers of the sampler, anew for each trial, so that they depend neither on which
         process runs it nor on how often the search was resumed. None leaves the sampler to itself.
+    first : sequence of dict
+        Parameters of the engine that the first candidates have, in their order.
     """
 
-    def __init__(self, study: optuna.Study, n_iter: int, worker: Worker, seed: int | None) -> None:
-        self.study, self.n_iter, self.worker, self.seed = study, n_iter, worker, seed
+    def __init__(
+        self,
+        study: optuna.Study,
+        n_iter: int,
+        worker: Worker,
+        seed: int | None,
+        first: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.study, self.n_iter, self.worker, self.seed, self.first = study, n_iter, worker, seed, first
         self.storage, self.study_id = study._storage, study._study_id
         self.mine: dict[int, optuna.Trial | FrozenTrial] = {}
 
@@ -137,17 +146,21 @@ class SharedStudy:
         if sum(map(_counts, trials)) >= self.n_iter:
             return None
         trial_id = self._waiting(trials)
+        is_enqueued = trial_id is not None
         if trial_id is None:
             trial_id = self.storage.create_new_trial(self.study_id, self._signed())
+        number = self.storage.get_trial_number_from_id(trial_id)
+        place = sum(_counts(other) and other.number < number for other in self._read())
+        if place >= self.n_iter:  # another process took the last one meanwhile
+            self.study.tell(number, state=TrialState.FAIL)
+            return None
+        if not is_enqueued and place < len(self.first):
+            self.storage.set_trial_system_attr(trial_id, "fixed_params", self.first[place])
         if self.seed is not None:
-            number = self.storage.get_trial_number_from_id(trial_id)
             reseed(self.study.sampler, self.seed, number)
         self.study._thread_local.cached_all_trials = None  # as Study.ask does
         trial = optuna.Trial(self.study, trial_id)
         self.mine[trial.number] = trial
-        if is_shared(self.storage) and not self._within_budget(trial):
-            self.abandon(trial)
-            return None
         return trial
 
     def claim_rest(self, trial: FrozenTrial) -> FrozenTrial | None:
@@ -230,10 +243,6 @@ class SharedStudy:
                 self.storage.set_trial_user_attr(trial._trial_id, OWNER, self.worker.signature())
                 return trial._trial_id
         return None
-
-    def _within_budget(self, trial: optuna.Trial) -> bool:
-        """Whether fewer than n_iter candidates came before: two processes may have seen the last place."""
-        return sum(_counts(other) and other.number < trial.number for other in self._read()) < self.n_iter
 
 
 def open_study(storage: Any, name: str | None, sampler: Any, pruner: Any, owner: str) -> optuna.Study:

@@ -147,10 +147,17 @@ class Branches:
 
     def middles(self) -> list[dict[str, Any]]:
         """Parameters of the engine in the middle of each branch: of its ranges, and its first choices."""
-        return [
-            self._encode_in(index, branch, self._chosen(index, Slot.middle))
-            for index, branch in enumerate(self.branches)
-        ]
+        return [self._middle(index) for index in range(len(self.branches))]
+
+    def _middle(self, index: int) -> dict[str, Any]:
+        stored: dict[str, Any] = {BRANCH: index} if len(self.branches) > 1 else {}
+
+        def choose(slot: Slot) -> Any:
+            stored[slot.key] = slot.middle()
+            return slot.dimension.decode(stored[slot.key])
+
+        self._chosen(index, choose)
+        return stored
 
     @property
     def names(self) -> list[str]:
@@ -173,10 +180,10 @@ class Slot:
         return self.dimension.decode(_suggest(trial, self.key, self.distribution))
 
     def middle(self) -> Any:
-        """Value halfway, on the scale that is searched; of choices the first."""
+        """What is stored halfway, on the scale that is searched; of choices the first."""
         if isinstance(self.distribution, FloatDistribution | IntDistribution):
-            return self.dimension.decode(NumericColumn(self.distribution).decode(MIDDLE))
-        return self.dimension.decode(_single_value(self.distribution))
+            return NumericColumn(self.distribution).decode(MIDDLE)
+        return _single_value(self.distribution)
 
 
 class Function:
@@ -207,11 +214,8 @@ class Function:
         return dict(params)
 
     def middles(self) -> list[dict[str, Any]]:
-        """Refused: what a function asks for is known only once it was called."""
-        raise ValueError(
-            f"{self.owner}: enqueue='middle' needs search_space to be a dict or a list of dicts; a function "
-            "has no middle. Enqueue a dict of parameters."
-        )
+        """None: what a function asks for is known only once it was called."""
+        return []
 
 
 def _branch(space: Mapping[str, Any], estimator: BaseEstimator, owner: str) -> dict[str, Dimension]:

@@ -330,16 +330,37 @@ def test_the_middle_of_each_space_is_tried_first():
     pipe = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
     scale = [StandardScaler(), "passthrough"]
     space = [
-        {"scale": scale, "clf__C": Real(1e-2, 1e4, log=True), "clf__gamma": Real(0, 1)},
+        {"scale": scale, "clf__C": Real(1e-2, 1e4, log=True), "clf__gamma": stats.expon()},
         {"clf": [LogisticRegression()], "clf__C": Real(0.5, 1.5), "clf__max_iter": Integer(50, 150)},
     ]
-    params = TPESearchCV(pipe, space, n_iter=3, enqueue="middle").fit(X, Y).cv_results_["params"]
+    search = BayesSearchCV(pipe, space, n_iter=4, random_state=0)
+    params = search.fit(X, Y).cv_results_["params"]
     assert isinstance(params[0]["scale"], StandardScaler)
-    assert np.allclose([params[0]["clf__C"], params[0]["clf__gamma"]], [10, 0.5])
+    assert np.allclose([params[0]["clf__C"], params[0]["clf__gamma"]], [10, stats.expon.ppf((1 - 1e-3) / 2)])
     assert isinstance(params[1]["clf"], LogisticRegression)
     assert (params[1]["clf__C"], params[1]["clf__max_iter"]) == (1, 100)
-    with pytest.raises(ValueError, match="a function has no middle"):
-        TPESearchCV(SVC(), lambda trial: {"C": 1.0}, enqueue="middle").fit(X, Y)
+    asked = clone(search)
+    assert [repr(asked.ask().params) for _ in range(2)] == [repr(row) for row in params[:2]]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"enqueue": None},
+        {"enqueue": [{"C": 2.0}]},
+        {"enqueue": "default"},
+        {"sampler": optuna.samplers.RandomSampler()},
+        {"earlier_trials": []},
+        {"search_space": lambda trial: {"C": trial.suggest_float("C", 0.5, 3.5)}},
+    ],
+)
+def test_the_middle_is_not_tried_where_something_else_says_how_to_begin(changed):
+    search = TPESearchCV(SVC(), {"C": Real(0.5, 3.5)}, n_iter=3, random_state=0)
+    first = search.fit(X, Y).cv_results_["params"]
+    assert first[0] == {"C": 2.0}
+    assert first[1] != {"C": 2.0}
+    others = search.set_params(**changed).fit(X, Y).cv_results_["params"]
+    assert ({"C": 2.0} in others) == (changed.get("enqueue") == [{"C": 2.0}])
 
 
 def test_earlier_trials_inform_the_sampler_and_are_no_rows():

@@ -18,7 +18,7 @@ from sklearn_dl.model_selection import storage as storage_module
 from sklearn_dl.model_selection.shared_study import CONTINUES, OUTCOME
 from sklearn_dl.model_selection.storage import OWNER, open_storage
 
-from .worker import X, Y, search
+from .worker import MIDDLE, X, Y, search
 
 WORKER = Path(__file__).parent / "worker.py"
 
@@ -95,6 +95,7 @@ def test_a_search_goes_on_from_whichever_write_it_was_killed_after(tmp_path):
         before = [t.params["shift"] for t in evaluated(file)] if n_lines > 1 else []
         resumed = search(file, 3).fit(X, Y)
         assert shifts(resumed)[: len(before)] == before == expected[: len(before)]
+        assert [shift == MIDDLE for shift in shifts(resumed)] == [True, False, False]
         found = states(file)
         assert found.pop(TrialState.COMPLETE) == 3 == len(shifts(resumed))
         assert found in ({}, {TrialState.FAIL: 1})
@@ -183,6 +184,7 @@ def test_two_processes_that_both_live_spend_the_budget_once_and_see_the_same_row
     rows = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
     assert rows[0] == rows[1]
     assert len(rows[0]) == len(set(rows[0])) == 10
+    assert rows[0][0] == MIDDLE
     assert len(evaluated(file)) == 10
 
 

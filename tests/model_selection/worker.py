@@ -14,6 +14,7 @@ from sklearn.datasets import make_classification
 from sklearn_dl.model_selection import Real, TPESearchCV
 
 X, Y = make_classification(60, 4, random_state=0)
+MIDDLE = 0.0
 
 
 class Hanging:
@@ -41,7 +42,7 @@ class Slow(ClassifierMixin, BaseEstimator):
 def search(storage, n_iter, seconds=0.0, **params):
     """The search of every process."""
     estimator = Slow(seconds=seconds)
-    space = {"shift": Real(-2, 2)}
+    space = {"shift": Real(MIDDLE - 2, MIDDLE + 2)}
     return TPESearchCV(
         estimator, space, n_iter=n_iter, cv=3, storage=storage, random_state=0, refit=False, **params
     )

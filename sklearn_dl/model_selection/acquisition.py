@@ -128,29 +128,23 @@ class Objective:
     """Acquisition function of rows of the unit cube, averaged over the worlds of a posterior."""
 
     def __init__(self, posterior: Posterior, acquisition: Acquisition) -> None:
-        self.posterior, self.acquisition = posterior, acquisition
-        self._best = posterior.best()
-        self._noise = 0.0 if acquisition.of_mean else posterior.noise
+        self.acquisition, self._best = acquisition, posterior.best()
+        self._predict = posterior if acquisition.of_mean else posterior.returned
 
     def value(self, rows: np.ndarray) -> np.ndarray:
         """Values (n_rows,)."""
-        mean, std, _ = self.posterior(rows)
-        return self._average(self._worth(mean, self._spread(std)).value)[0]
+        mean, std, _ = self._predict(rows)
+        return self._average(self._worth(mean, std).value)[0]
 
     def value_and_gradient(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values (n_rows,) and gradients (n_rows, n_columns)."""
-        mean, std, chain = self.posterior(rows)
-        spread = self._spread(std)
-        worth = self._worth(mean, spread)
+        mean, std, chain = self._predict(rows)
+        worth = self._worth(mean, std)
         value, share = self._average(worth.value)
-        by_std = (share * worth.by_std).sum(axis=1) * std / spread
-        return value, chain(share * worth.by_mean, by_std)
+        return value, chain(share * worth.by_mean, (share * worth.by_std).sum(axis=1))
 
-    def _spread(self, std: np.ndarray) -> np.ndarray:
-        return np.sqrt(std**2 + self._noise)
-
-    def _worth(self, mean: np.ndarray, spread: np.ndarray) -> Worth:
-        return self.acquisition.worth(mean, spread[:, None], self._best)
+    def _worth(self, mean: np.ndarray, std: np.ndarray) -> Worth:
+        return self.acquisition.worth(mean, std[:, None], self._best)
 
     def _average(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean over the worlds, of what the values are logarithms of if they are, and its derivatives."""

@@ -11,6 +11,7 @@ from scipy.stats import qmc
 
 from sklearn_dl.gaussian_process.pairs import Pairs
 from sklearn_dl.gaussian_process.posterior import append_rows
+from sklearn_dl.model_selection.rough_noise import RoughNoise
 from sklearn_dl.model_selection.surrogate import Surrogate, solve_with_mean
 
 #: From derivatives by mean (n_rows, n_worlds) and deviation (n_rows,) to those by the rows.
@@ -46,6 +47,8 @@ class Posterior:
         self._warped, self._factor, self.targets = warped, L, targets
         self._dual, self._mean = solve_with_mean(L, targets)
         self._whiten, _ = lapack.dtrtri(L, lower=1)
+        has_steps = self.surrogate.has_steps
+        self._rough_noise = RoughNoise(self.surrogate, self.kernel_theta, warped) if has_steps else None
 
     @property
     def n_worlds(self) -> int:
@@ -69,6 +72,28 @@ class Posterior:
             return gradient
 
         return mean, std, chain
+
+    def returned(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, Chain]:
+        """As a call gives them for the function, for what runs at the rows return: noise included.
+
+        Where the targets have steps, a run near an observed row returns its value again, and less noise is
+        left there.
+        """
+        mean, std, chain = self(rows)
+        if self._rough_noise is None:
+            spread = np.sqrt(std**2 + self.noise)
+            return mean, spread, lambda by_mean, by_std: chain(by_mean, by_std * std / spread)
+        warped, warp = self.surrogate.warp(rows, self.theta)
+        share, noise_chain = self._rough_noise(warped)
+        spread = np.sqrt(std**2 + self.noise * share)
+
+        def chain_of_returned(by_mean: np.ndarray, by_std: np.ndarray) -> np.ndarray:
+            by_noise = noise_chain(self.noise * by_std / (2 * spread))
+            if warp is not None:
+                by_noise[:, self.surrogate.warped_columns] *= warp.by_x
+            return chain(by_mean, by_std * std / spread) + by_noise
+
+        return mean, spread, chain_of_returned
 
     def best(self) -> np.ndarray:
         """Lowest observed or imagined target of each world (n_worlds,)."""

@@ -21,6 +21,8 @@ _LEAST_NOISE = (
 )
 _PRECISION = {"maxiter": 60, "ftol": 1e-6, "gtol": 1e-3}  # of the objective, in nats
 _HOPELESS = 1e10  # objective where the covariance cannot be factored
+_SAME = 1e-9  # targets as close as that are equal, in units of their range
+_ROUGHNESS = 8.0  # length scales by those of a noise that is a function of the row
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,7 @@ class _Slots:
         location = priors.scale[0] + (0.5 * math.log(n_scales) if priors.share is None else 0.0)
         self.variance = self._add(1, priors.variance, (-5, 5))
         self.scale = self._add(n_scales, (location, priors.scale[1]), (-6, 9))
-        if priors.share is not None:
-            self._add(1, priors.share, (-7, 9))
+        self.share = self._add(priors.share is not None, priors.share or (0, 0), (-7, 9))
         self.noise = self._add(1, priors.noise, (-18, 2))
         self.a = self._add(n_warped, priors.input_warp, (-2, 2))
         self.b = self._add(n_warped, priors.input_warp, (-2, 2))
@@ -198,6 +199,21 @@ class Surrogate:
     def kernel_theta(self, theta: np.ndarray) -> np.ndarray:
         """Hyper-parameters as the covariance takes them."""
         return theta[self._expand]
+
+    def rough_theta(self, kernel_theta: np.ndarray) -> np.ndarray:
+        """Hyper-parameters of a correlation with shorter length scales, in which parameters act together."""
+        rough = kernel_theta.copy()
+        rough[0] = 0.0
+        rough[1:-1] -= math.log(_ROUGHNESS)
+        rough[self.slots.share] = [high for _, high in self.slots.bounds[self.slots.share]]
+        return rough
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether most targets are equal to others, as scores that count rows are."""
+        ordered = np.sort(self._unit_targets)
+        is_next = np.diff(ordered) < _SAME
+        return bool(np.mean(np.append(is_next, False) | np.append(False, is_next)) > 0.5)
 
     def warp(self, rows: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, WarpedInputs | None]:
         """Rows with their numeric columns warped, and the warp with its derivatives."""

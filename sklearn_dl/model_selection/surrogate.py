@@ -210,10 +210,14 @@ class Surrogate:
 
     @property
     def has_steps(self) -> bool:
-        """Whether most targets are equal to others, as scores that count rows are."""
+        """Whether most targets are equal to others, as scores that count rows are; the worst do not count.
+
+        Runs that failed are among these.
+        """
         ordered = np.sort(self._unit_targets)
         is_next = np.diff(ordered) < _SAME
-        return bool(np.mean(np.append(is_next, False) | np.append(False, is_next)) > 0.5)
+        is_tied = np.append(is_next, False) | np.append(False, is_next)
+        return bool(np.mean(is_tied & (ordered < 1 - _SAME)) > 0.5)
 
     def warp(self, rows: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, WarpedInputs | None]:
         """Rows with their numeric columns warped, and the warp with its derivatives."""

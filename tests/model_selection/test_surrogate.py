@@ -24,11 +24,13 @@ SPACE = {
 FLOATS = {name: FloatDistribution(0, 1) for name in "abc"}
 
 
-def make_surrogate(space=SPACE, n=20, **options):
+def make_surrogate(space=SPACE, n=20, step=0, **options):
     encoding = SpaceEncoding(space)
     rng = np.random.default_rng(0)
     rows = encoding.snap(rng.random((n, encoding.n_columns)))
     targets = np.exp(2 * np.sin(3 * rows.sum(axis=1) + rows[:, -1]))
+    if step:
+        targets = step * np.floor(targets / step)
     return Surrogate(rows, targets, encoding, **({"warp_inputs": True, "warp_targets": True} | options))
 
 
@@ -186,8 +188,10 @@ def test_denoised_values_average_to_the_posterior_at_the_observations():
 
 @pytest.mark.parametrize("name", sorted(ACQUISITIONS))
 @pytest.mark.parametrize("worlds", [1, 4])
-def test_gradient_of_the_acquisition_is_that_of_differences(name, worlds):
-    surrogate = make_surrogate()
+@pytest.mark.parametrize("step", [0, 1])
+def test_gradient_of_the_acquisition_is_that_of_differences(name, worlds, step):
+    surrogate = make_surrogate(step=step)
+    assert surrogate.has_steps == bool(step)
     posterior = Posterior(surrogate, some_theta(surrogate))
     if worlds > 1:
         running = surrogate.rows[:2] * 0.5 + 0.2
@@ -215,6 +219,28 @@ def test_improvement_is_that_of_the_value_that_a_trial_returns():
     expected = Objective(posterior, ACQUISITIONS["ei"]).value(rows)
     assert (np.abs(improvement.mean(axis=0) - expected) < 5 * error).all()
     assert Objective(posterior, ACQUISITIONS["log_ei"]).value(rows) == pytest.approx(np.log(expected))
+
+
+@pytest.mark.parametrize("priors", [ROUGH, ANOVA], ids=["rough", "anova"])
+def test_noise_of_targets_in_steps_is_known_next_to_observed_rows(priors):
+    options = {"warp_inputs": False, "warp_targets": False, "priors": priors}
+    even, stepped = (make_surrogate(FLOATS, step=step, **options) for step in (0, 1))
+    rows = np.concatenate([stepped.rows, [[-9.0] * 3]])
+    for surrogate, known in ((even, 0.0), (stepped, 0.99)):
+        posterior = Posterior(surrogate, some_theta(surrogate))
+        mean, std, _ = posterior(rows)
+        mean_returned, std_returned, _ = posterior.returned(rows)
+        assert (mean_returned == mean).all()
+        left = (std_returned**2 - std**2) / posterior.noise
+        assert left == pytest.approx([1 - known] * len(stepped.rows) + [1.0], abs=0.01)
+
+
+def test_runs_that_failed_are_no_steps():
+    surrogate = make_surrogate()
+    values = np.where(np.arange(20) < 12, surrogate.targets.max(), surrogate.targets)
+    encoding = SpaceEncoding(SPACE)
+    assert not Surrogate(surrogate.rows, values, encoding, warp_inputs=False, warp_targets=False).has_steps
+    assert Surrogate(surrogate.rows, -values, encoding, warp_inputs=False, warp_targets=False).has_steps
 
 
 def test_confidence_bound_is_of_the_function_without_noise():

@@ -40,6 +40,9 @@ class GPSampler(BaseSampler):
     that are bad in a few parameters; where parameters act only together, as along an oblique valley, they
     cost some of the trials.
 
+    Where most values are equal to others, because they count something, noise is taken for a function of the
+    parameters that is known near the trials: it will not raise the best one on the step on which that lies.
+
     Trials that run are taken into account by draws of what they may return. A pruned trial counts as no
     better than the median, a failed one as the worst. Parameters that only some trials have are modelled
     together with the others; where a choice decides which exist, that is learnt from the trials. The initial

@@ -21,9 +21,6 @@ SHARE = 1 / 4
 #: Folds that what is expected of the variance counts as much as.
 KNOWN_FOLDS = 2
 
-#: Chance of a mean one standard error above its expectation: what a candidate that stops may have had.
-CHANCE = norm.cdf(-1)
-
 
 class Race:
     """The best candidate so far, and whether another one can still be it.
@@ -39,7 +36,7 @@ class Race:
     A metric that counts, such as accuracy, makes ties: scores equal to those of the best on each fold. No
     variance says what becomes of them, but earlier ones do: of `n` ties of which `k` ended above the best,
     the chance is (k + 1/2) / (n + 1), Jeffreys' estimate. A candidate that ties on the first folds loses when
-    that is below the chance of one standard error.
+    that is below the chance of a normal value so many standard errors above its mean.
 
     Two folds may mislead, so no stop is final. At the end those that stopped are judged again, by the best
     one there is then and with two standard errors, and who may still be the best is continued, in the order
@@ -96,7 +93,7 @@ class Race:
         if not np.isfinite(differences).all():
             return True
         if not differences.any():
-            return self.chance_of_tie < CHANCE
+            return self.chance_of_tie < norm.cdf(-self.n_errors)
         n_folds, variance = len(differences), differences.var(ddof=1)
         if self.ratio is not None:
             weight, expected = n_folds - 1, self.ratio * np.mean(differences**2)

@@ -81,9 +81,11 @@ def test_a_quarter_of_the_folds_beyond_the_second_is_room():
 
 
 def test_ties_are_lost_once_three_of_them_have_brought_nothing():
-    """Jeffreys' estimates are 1 / 6 and 1 / 8; the chance of one standard error is 0.159."""
+    """Jeffreys' estimates are 1 / 6 and 1 / 8; the chance of one standard error is 0.159, of two 0.0228."""
     assert Race([BEST] * 3)(BEST) == (0, "")
     assert Race([BEST] * 4)(BEST) == (2, "racing")
+    assert Race([BEST] * 21, n_errors=2)(BEST) == (0, "")
+    assert Race([BEST] * 22, n_errors=2)(BEST) == (2, "racing")
     assert Race([BEST] * 4)(BEST - [0, -0.01, 0, 0, 0]) == (0, "")  # no tie
     better = BEST - [0, 0, -0.01, 0, 0]
     assert Race([*[BEST] * 5, better])(better) == (0, "")  # of five ties one ended above: 1 / 4
@@ -173,7 +175,8 @@ def has_lost(scores, whole, n_errors):
     if (scores == best[:n]).all():
         leads = [max(whole[:i], key=np.mean) for i in range(1, len(whole))]
         ties = [(o, lead) for o, lead in zip(whole[1:], leads, strict=True) if (o[:2] == lead[:2]).all()]
-        return (sum(o.mean() > lead.mean() for o, lead in ties) + 0.5) / (len(ties) + 1) < 0.15866
+        chance = (sum(o.mean() > lead.mean() for o, lead in ties) + 0.5) / (len(ties) + 1)
+        return chance < {1: 0.15866, 2: 0.02275}[n_errors]
     differences = scores - best[:n]
     variance = differences.var(ddof=1)
     rivals = sorted(whole, key=np.mean, reverse=True)[1:]

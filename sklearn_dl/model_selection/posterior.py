@@ -13,6 +13,7 @@ from sklearn_dl.gaussian_process.pairs import Pairs
 from sklearn_dl.gaussian_process.posterior import append_rows
 from sklearn_dl.model_selection.rough_noise import RoughNoise
 from sklearn_dl.model_selection.surrogate import Surrogate, solve_with_mean
+from sklearn_dl.model_selection.warping import WarpedInputs
 
 #: From derivatives by mean (n_rows, n_worlds) and deviation (n_rows,) to those by the rows.
 Chain = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -66,10 +67,7 @@ class Posterior:
 
         def chain(by_mean: np.ndarray, by_std: np.ndarray) -> np.ndarray:
             adjoint = by_mean @ self._dual.T - (by_std / std)[:, None] * (white @ self._whiten)
-            gradient = evaluation.row_gradient(adjoint)
-            if warp is not None:
-                gradient[:, self.surrogate.warped_columns] *= warp.by_x
-            return gradient
+            return self._before_warp(evaluation.row_gradient(adjoint), warp)
 
         return mean, std, chain
 
@@ -89,11 +87,15 @@ class Posterior:
 
         def chain_of_returned(by_mean: np.ndarray, by_std: np.ndarray) -> np.ndarray:
             by_noise = noise_chain(self.noise * by_std / (2 * spread))
-            if warp is not None:
-                by_noise[:, self.surrogate.warped_columns] *= warp.by_x
-            return chain(by_mean, by_std * std / spread) + by_noise
+            return chain(by_mean, by_std * std / spread) + self._before_warp(by_noise, warp)
 
         return mean, spread, chain_of_returned
+
+    def _before_warp(self, gradient: np.ndarray, warp: WarpedInputs | None) -> np.ndarray:
+        """Derivatives by rows, of those by the warped rows, which are overwritten."""
+        if warp is not None:
+            gradient[:, self.surrogate.warped_columns] *= warp.by_x
+        return gradient
 
     def best(self) -> np.ndarray:
         """Lowest observed or imagined target of each world (n_worlds,)."""

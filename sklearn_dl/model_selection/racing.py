@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 #: A race never ends before so many folds.
 MIN_FOLDS = 2
@@ -93,7 +93,7 @@ class Race:
         if not np.isfinite(differences).all():
             return True
         if not differences.any():
-            return self.chance_of_tie < norm.cdf(-self.n_errors)
+            return bool(self.chance_of_tie < ndtr(-self.n_errors))
         n_folds, variance = len(differences), differences.var(ddof=1)
         if self.ratio is not None:
             weight, expected = n_folds - 1, self.ratio * np.mean(differences**2)

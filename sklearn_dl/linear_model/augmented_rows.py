@@ -204,3 +204,32 @@ class RowSpan:
         for factor in self._basis:
             product = factor.T @ product
         return to_host(product)
+
+
+class Reflection:
+    """Orthonormal coordinates of which the first one takes all of a typical row.
+
+    Far from the origin the columns of X are nearly dependent, which a shift mends only where an intercept
+    makes up for it. Here the offset is in the first column alone.
+
+    Parameters
+    ----------
+    X : {ndarray, tensor} of shape (n_samples, n_features)
+        Rows, in float64.
+    typical : ndarray of shape (n_features,)
+        The row, not all 0.
+    """
+
+    def __init__(self, X: Array, typical: np.ndarray):
+        # Householder's vector, whose sign lets nothing cancel.
+        normal = typical / np.linalg.norm(typical)
+        normal[0] += np.copysign(1.0, normal[0])
+        self._normal = normal / np.linalg.norm(normal)
+        on_device = move_like(self._normal, X)
+        self.X = X - 2 * (X @ on_device)[:, None] * on_device
+
+    def expand(self, coef: np.ndarray) -> np.ndarray:
+        """Coefficients of the columns of X from those of the coordinates."""
+        return coef - 2 * (self._normal @ coef) * self._normal
+
+    project = expand  # a reflection is its own inverse

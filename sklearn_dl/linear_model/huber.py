@@ -10,12 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_dl._base.arrays import Array, is_tensor, namespace, to_host
 from sklearn_dl._base.params import Interval, NonNegativeFloat, NonNegativeInt, param
 from sklearn_dl._base.threads import single_threaded_blas
-from sklearn_dl.linear_model.augmented_rows import AugmentedRows, RowSpan
+from sklearn_dl.linear_model.augmented_rows import AugmentedRows, Reflection, RowSpan
 from sklearn_dl.linear_model.base import LinearRegressorModel
 from sklearn_dl.linear_model.gram import in_float64
 from sklearn_dl.linear_model.huber_loss import huber_fit
 
 _LARGEST_SPAN = 1000  # rows below which, if there are more columns, their span is computed
+_SOME_ROWS = 255  # that say where rows lie
+_FAR = 1e3  # times as far from the origin as from each other
 
 
 class HuberRegressor(LinearRegressorModel):
@@ -105,14 +107,14 @@ class HuberRegressor(LinearRegressorModel):
         dtype = to_host(X[:0]).dtype if is_tensor(X) else X.dtype
         X, y = in_float64(X), in_float64(y)
         weight = namespace(y).ones_like(y) if weight is None else in_float64(weight)
-        span = RowSpan(X) if X.shape[0] < min(X.shape[1], _LARGEST_SPAN) else None
-        rows = _centred(X if span is None else span.X, self.fit_intercept)
-        start = self._previous(rows, span) if self.warm_start and hasattr(self, "coef_") else None
+        basis = _basis_of(X, self.fit_intercept)
+        rows = _centred(X if basis is None else basis.X, self.fit_intercept)
+        start = self._previous(rows, basis) if self.warm_start and hasattr(self, "coef_") else None
         with single_threaded_blas(when=rows.n_columns <= _LARGEST_SPAN):
             solution, self.n_iter_, converged = huber_fit(
                 rows, y, weight, self.epsilon, self.alpha, start=start, tol=self.tol, max_iter=self.max_iter
             )
-        self._keep(solution, rows, span, dtype)
+        self._keep(solution, rows, basis, dtype)
         if not converged:
             warnings.warn(
                 f"HuberRegressor failed to converge after {self.n_iter_} iterations. Increase max_iter, or "
@@ -124,28 +126,46 @@ class HuberRegressor(LinearRegressorModel):
         self.outliers_ = to_host(abs(residual) > self.scale_ * self.epsilon)
         return self
 
-    def _previous(self, rows: AugmentedRows, span: RowSpan | None) -> np.ndarray:
+    def _previous(self, rows: AugmentedRows, basis: RowSpan | Reflection | None) -> np.ndarray:
         coef = np.asarray(self.coef_, dtype=np.float64)
         if len(coef) != self.n_features_in_:
             raise ValueError(
                 f"HuberRegressor: with warm_start, X must have the features of the last fit, {len(coef)}; "
                 f"it has {self.n_features_in_}. Fit without warm_start, or a clone."
             )
-        coef = coef if span is None else span.project(coef)
+        coef = coef if basis is None else basis.project(coef)
         intercept = [self.intercept_ + rows.shift_of(coef)] if self.fit_intercept else []
         return np.concatenate([coef, intercept, [self.scale_]])
 
-    def _keep(self, solution: np.ndarray, rows: AugmentedRows, span: RowSpan | None, dtype: Any) -> None:
+    def _keep(
+        self,
+        solution: np.ndarray,
+        rows: AugmentedRows,
+        basis: RowSpan | Reflection | None,
+        dtype: Any,
+    ) -> None:
         """Set the fitted attributes from coefficients, intercept of the shifted rows, and scale."""
         coef = solution[: rows.X.shape[1]]
         self.intercept_ = float(solution[-2]) - rows.shift_of(coef) if self.fit_intercept else 0.0
-        self.coef_ = (coef if span is None else span.expand(coef)).astype(dtype)
+        self.coef_ = (coef if basis is None else basis.expand(coef)).astype(dtype)
         self.scale_ = float(solution[-1])
+
+
+def _basis_of(X: Array, fit_intercept: bool) -> RowSpan | Reflection | None:
+    """Coordinates for the rows, where those that they have are too many or nearly dependent."""
+    if X.shape[0] < min(X.shape[1], _LARGEST_SPAN):
+        return RowSpan(X)
+    if fit_intercept or sparse.issparse(X):
+        return None
+    some = to_host(X[:_SOME_ROWS])
+    typical = some.mean(0)
+    spread = np.linalg.norm(some - typical, axis=1).max()
+    return Reflection(X, typical) if np.linalg.norm(typical) > _FAR * spread else None
 
 
 def _centred(X: Array, fit_intercept: bool) -> AugmentedRows:
     """Rows shifted by a typical one if there is an intercept to make up for it."""
     if not fit_intercept or sparse.issparse(X):
         return AugmentedRows(X, float(fit_intercept))
-    some = np.sort(to_host(X[:255]), axis=0)
+    some = np.sort(to_host(X[:_SOME_ROWS]), axis=0)
     return AugmentedRows(X, 1.0, some[len(some) // 2])  # an element, so that constant columns become 0

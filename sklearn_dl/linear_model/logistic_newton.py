@@ -120,7 +120,8 @@ def _minimize(
     if renew:
         hessian_of = binary_hessian if loss.n_classes == 2 else regular_multinomial_hessian
         inverse_at, memory = lambda flat: inverse_of(hessian_of(loss, flat)), 0
-    elif loss.n_classes > 2 and loss.n_samples <= _FEW_ROWS and _dense_pays(loss):
+    elif loss.n_classes > 2 and not by_diagonal and _dense_pays(loss):
+        origin = guess(loss) if start is None else origin
         inverse_at = _DampedCurvature(loss).inverse_at
     elif gram_pays(loss):
         origin = guess(loss) if start is None else origin
@@ -184,9 +185,6 @@ def _dense_pays(loss: LogisticLoss) -> bool:
 def _from_pilot(loss: LogisticLoss, start: np.ndarray | None) -> tuple[np.ndarray, InverseHessian]:
     """Start and inverse Hessian for `loss` from fewer rows."""
     pilot = pilot_of(loss)
-    if loss.n_classes > 2:
-        origin = guess(loss) if start is None else start
-        return origin, _by_class(loss, pilot)
     if start is not None:
         return start, inverse_of(with_unseen_columns(loss, binary_hessian(pilot, start)))
     origin = guess(loss)
@@ -217,31 +215,27 @@ def _fitted_pilot(pilot: LogisticLoss, origin: np.ndarray) -> np.ndarray:
     ).x
 
 
-def _by_class(loss: LogisticLoss, pilot: LogisticLoss) -> InverseHessian:
-    """The inverse of X'X / n_classes plus the penalty for each class: that of the Hessian at zero."""
-    inverse = inverse_of(with_unseen_columns(loss, shared_hessian(pilot)))
-    return lambda gradient: inverse(gradient.reshape(loss.shape).T).T.ravel()
-
-
 class _DampedCurvature:
     """X'X for each class, times what curvature the probabilities leave, plus the penalty.
 
-    Where few rows have many features, probabilities near 0 and 1 take most of the curvature but that of the
-    penalty: no common factor of the Hessian at zero is right for both.
+    At zero that is the Hessian's block of a class. Where classes can be told apart, probabilities near 0 and
+    1 take most of the curvature but that of the penalty: no common factor of the Hessian at zero is right
+    for both.
     """
 
     def __init__(self, loss: LogisticLoss) -> None:
-        self._loss = loss
-        self._penalty = np.diag(loss.l2)
-        self._unpenalized = shared_hessian(loss) - self._penalty
+        self._shape, self._penalty = loss.shape, np.diag(loss.l2)
+        self._sample = pilot_of(loss, _FEW_ROWS)
+        self._unpenalized = with_unseen_columns(loss, shared_hessian(pilot_of(loss))) - self._penalty
         self._left = np.inf
 
     def inverse_at(self, flat: np.ndarray) -> InverseHessian:
-        chances = self._loss.probabilities(flat)
-        mean = float(self._loss.weighted((chances**2).sum(0)).sum()) / self._loss.total
-        left = max((1 - mean) / (1 - 1 / self._loss.n_classes), _LEAST_CURVATURE)
+        """Function that multiplies by the inverse at `flat`, or at an earlier point that is still like it."""
+        sample, n_classes = self._sample, self._shape[0]
+        chances = sample.probabilities(flat)
+        mean = float(sample.weighted((chances**2).sum(0)).sum()) / sample.total
+        left = max((1 - mean) / (1 - 1 / n_classes), _LEAST_CURVATURE)
         if not self._left / 2 < left < 2 * self._left:
             self._left, inverse = left, inverse_of(left * self._unpenalized + self._penalty)
-            shape = self._loss.shape
-            self._inverse = lambda gradient: inverse(gradient.reshape(shape).T).T.ravel()
+            self._inverse = lambda gradient: inverse(gradient.reshape(self._shape).T).T.ravel()
         return self._inverse

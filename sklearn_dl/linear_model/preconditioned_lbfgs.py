@@ -93,11 +93,12 @@ def _iterate(
     """As :func:`minimize`, but the last step is not told: it may still be moved to where the fit ends."""
     point = _Point(start, *objective(start))
     steps: list[tuple[np.ndarray, np.ndarray]] = []
+    least_scale = 1.0
     for n_iter in range(max_iter + 1):
         steep = float(np.abs(point.gradient).max(initial=0.0))
         if steep == 0:
             return Minimum(point.x, point.loss, n_iter, True)
-        direction = _direction(point.gradient, steps, inverse_at(point.x))
+        direction = _direction(point.gradient, steps, inverse_at(point.x), least_scale)
         slope = float(point.gradient @ direction)
         if steep <= tol and -slope / 2 <= decrease_tol:
             if -slope / 2 > BELIEVED * abs(point.loss):
@@ -116,7 +117,9 @@ def _iterate(
             found = _line_search(objective, point, direction, slope, eps, size)
             if found is None:
                 return Minimum(point.x, point.loss, n_iter, -slope / 2 <= np.sqrt(eps) * abs(point.loss))
-            new = found
+            new, size = found
+            if steps and size < 1:
+                least_scale = 0.0
         step, change = new.x - point.x, new.gradient - point.gradient
         is_local = n_iter > 0 or size_at is None
         if memory and is_local and step @ change > eps * np.sqrt((step @ step) * (change @ change)):
@@ -128,9 +131,17 @@ def _iterate(
 
 
 def _direction(
-    gradient: np.ndarray, steps: list[tuple[np.ndarray, np.ndarray]], inverse: InverseHessian
+    gradient: np.ndarray,
+    steps: list[tuple[np.ndarray, np.ndarray]],
+    inverse: InverseHessian,
+    least_scale: float,
 ) -> np.ndarray:
-    """Minus the inverse Hessian times the gradient, by the two-loop recursion."""
+    """Minus the inverse Hessian times the gradient, by the two-loop recursion.
+
+    The given inverse is scaled to the curvature of the last step (equation 7.20), by no less than
+    `least_scale`: a good inverse may be too large along a single step, but one whose steps of size 1 have
+    been too long is so along most.
+    """
     direction = -gradient
     factors = []
     for step, change in reversed(steps):
@@ -138,9 +149,9 @@ def _direction(
         factors.append(factor)
         direction = direction - factor * change
     direction = inverse(direction)
-    if steps:  # where the last step shows less curvature than the given inverse does (equation 7.20)
+    if steps:
         step, change = steps[-1]
-        direction = direction * max(1.0, (step @ change) / (change @ inverse(change)))
+        direction = direction * max(least_scale, (step @ change) / (change @ inverse(change)))
     for (step, change), factor in zip(steps, reversed(factors), strict=True):
         direction = direction + (factor - (change @ direction) / (step @ change)) * step
     return direction
@@ -148,8 +159,8 @@ def _direction(
 
 def _line_search(
     objective: Objective, start: _Point, direction: np.ndarray, slope: float, eps: float, size: float
-) -> _Point | None:
-    """Point along `direction` that satisfies the Wolfe conditions up to rounding, or None.
+) -> tuple[_Point, float] | None:
+    """Point along `direction` that satisfies the Wolfe conditions up to rounding, and how far, or None.
 
     Where losses differ by rounding only, the slope decides (Hager, Zhang, 2005, A new conjugate gradient
     method with guaranteed descent and an efficient line search, equation 4.1).
@@ -163,7 +174,7 @@ def _line_search(
             point.loss <= start.loss + noise and new_slope <= (2 * _ARMIJO - 1) * slope
         )
         if low_enough and new_slope >= _CURVATURE * slope:
-            return point
+            return point, size
         if low_enough and new_slope < 0:
             low, low_slope = size, new_slope
         else:

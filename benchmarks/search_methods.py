@@ -169,7 +169,7 @@ def _import(name):
     try:
         return __import__(name, fromlist=["*"])
     except ImportError as error:
-        raise UnavailableError(f"{name} is not installed") from error
+        raise UnavailableError(f"{name} cannot be imported: {error}") from error
 
 
 METHODS = {

@@ -13,6 +13,8 @@ from sklearn_dl.neighbors.selection import smallest
 
 _SCIPY_NAMES = {"euclidean": "euclidean", "manhattan": "cityblock", "chebyshev": "chebyshev"}
 _POWERS = {"euclidean": 2.0, "manhattan": 1.0, "chebyshev": float("inf")}
+_PAIRS_PER_BLOCK, _PAIRS_PER_DEVICE_BLOCK = 1 << 17, 1 << 26
+_MOST_CANDIDATES = 4  # times as many as neighbours: above, all distances take no longer
 
 
 def nearest_directly(
@@ -32,6 +34,9 @@ def nearest_directly(
         Its arguments.
     """
     blocks = query_blocks(queries.shape[0], X.shape[0], on_device=is_tensor(X))
+    if metric == "euclidean" and isinstance(X, np.ndarray) and _MOST_CANDIDATES * n_neighbors <= len(X):
+        products = _Products(X)
+        return _joined(products.nearest(queries[block], n_neighbors) for block in blocks)
     return _joined(smallest(distances(queries[block], X, metric, params), n_neighbors) for block in blocks)
 
 
@@ -43,8 +48,52 @@ def nearest_in_matrix(matrix: Array, n_neighbors: int) -> tuple[Array, Array]:
 
 def query_blocks(n_queries: int, n_samples: int, *, on_device: bool = False) -> Iterator[slice]:
     """Slices of the queries, whose distances to all rows fit the cache, or a share of a device's memory."""
-    step = max(1, (1 << 26 if on_device else 1 << 19) // n_samples)
+    step = max(1, (_PAIRS_PER_DEVICE_BLOCK if on_device else _PAIRS_PER_BLOCK) // n_samples)
     return (slice(start, start + step) for start in range(0, n_queries, step))
+
+
+class _Products:
+    """Euclidean neighbours by products, whose bound on the error tells which distances to measure.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    """
+
+    def __init__(self, X: np.ndarray) -> None:
+        self.X = X.astype(np.float64, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._center = self.X.mean(0)
+            centered = self.X - self._center
+            self._halves = np.einsum("ij,ij->i", centered, centered) / 2
+            self._largest = np.sqrt(2 * self._halves.max())
+        self._columns = centered.T
+        self._error = 2 * (X.shape[1] + 8) * np.finfo(np.float64).eps
+
+    def nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and rows of the `k` nearest to each query, ordered by (distance, row)."""
+        queries = queries.astype(np.float64, copy=False)
+        query, row = self._candidates(queries, k)
+        counts = np.bincount(query, minlength=len(queries))
+        if counts.min() < k or len(row) > _MOST_CANDIDATES * k * len(queries):
+            return smallest(cdist(queries, self.X), k)
+        gap = queries[query] - self.X[row]
+        distance = np.sqrt(np.einsum("ij,ij->i", gap, gap))
+        order = np.lexsort((distance, query))
+        chosen = order[(np.cumsum(counts) - counts)[:, None] + np.arange(k)]
+        return distance[chosen], row[chosen]
+
+    def _candidates(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Queries and rows of all pairs that may be among the nearest; fewer where squares are not finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            centered = queries - self._center
+            halves = centered @ self._columns  # half the squared distances, less a constant of each query
+            np.subtract(self._halves, halves, out=halves)
+            size = np.sqrt(np.einsum("ij,ij->i", centered, centered)) + self._largest
+            slack = self._error * size**2 + np.finfo(np.float64).tiny
+            limit = np.partition(halves, k - 1, axis=1)[:, k - 1] + 2 * slack
+            return np.divmod(np.flatnonzero(halves <= limit[:, None]), len(self.X))
 
 
 def _joined(parts: Iterable[tuple[Array, Array]]) -> tuple[Array, Array]:

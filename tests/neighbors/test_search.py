@@ -112,11 +112,24 @@ def test_copies_of_rows_are_found_in_their_order(metric):
     np.testing.assert_allclose(distance, expected, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("unit", [1e-170, 1e-8, 1.0, 1e150])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_products_lead_to_the_rows_that_all_distances_find(unit, offset):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(300, 7)) * np.logspace(-4, 2, 7) + offset) * unit
+    queries = np.concatenate([X[:20], (rng.normal(size=(40, 7)) + offset) * unit])
+    distance, row = nearest_directly(X, queries, 9, "euclidean", {})
+    expected, order = smallest(cdist(queries, X), 9)
+    np.testing.assert_array_equal(row, order)
+    np.testing.assert_allclose(distance, expected, rtol=1e-13)
+
+
 def test_rows_that_are_all_equal_are_found_in_their_order():
     X = np.full((9000, 4), 0.3)
     for distance, row in (
         nearest_rows(X, X[:50], 6, "euclidean"),
         KDTree.build(X, 30).nearest_rows(X[:50], 6, 2),
+        nearest_directly(X, X[:50], 6, "euclidean", {}),
     ):
         np.testing.assert_array_equal(row, np.tile(np.arange(6), (50, 1)))
         assert not distance.any()

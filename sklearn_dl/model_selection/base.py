@@ -34,7 +34,7 @@ from sklearn_dl.model_selection.folds import CrossValidation
 from sklearn_dl.model_selection.landscape import Landscape
 from sklearn_dl.model_selection.loop import SearchLoop
 from sklearn_dl.model_selection.records import to_records
-from sklearn_dl.model_selection.results import fold_results, mark_stopped
+from sklearn_dl.model_selection.results import fold_results, mark_stopped, metric_names
 from sklearn_dl.model_selection.shared_study import Outcome, check_same_folds
 from sklearn_dl.model_selection.storage import is_shared
 
@@ -316,10 +316,10 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         return results
 
     def _choose(self, results: dict[str, Any], refit_metric: str, outcomes: list[Outcome]) -> None:
-        scores = next(score for outcome in outcomes for score in outcome.test_scores)
-        self.multimetric_ = isinstance(scores, dict)
+        metrics = metric_names(outcomes)
+        self.multimetric_ = metrics is not None
         if callable(self.scoring) and self.multimetric_:
-            self._check_refit_for_multimetric(scores)
+            self._check_refit_for_multimetric(metrics)
             refit_metric = str(self.refit)
         if not self.refit and self.multimetric_:
             return

@@ -14,7 +14,7 @@ def fold_results(outcomes: Sequence[Outcome], n_splits: int, error_score: Any) -
 
     The means are taken out again by :func:`mark_stopped`.
     """
-    names = _metrics(outcomes)
+    names = metric_names(outcomes)
     rows = []
     for outcome in outcomes:
         test = [_spread(score, names, error_score) for score in outcome.test_scores]
@@ -64,7 +64,7 @@ def _ranks(means: np.ndarray, stopped: np.ndarray) -> np.ndarray:
     return rankdata(-keys, method="min").astype(np.int32, copy=False)
 
 
-def _metrics(outcomes: Sequence[Outcome]) -> list[str] | None:
+def metric_names(outcomes: Sequence[Outcome]) -> list[str] | None:
     """Names of the metrics, None for one without a name: of a fold that succeeded, if any did."""
     for outcome in outcomes:
         for fold, score in enumerate(outcome.test_scores):

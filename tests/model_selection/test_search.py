@@ -163,6 +163,26 @@ class Failing(ClassifierMixin, BaseEstimator):
         return np.where(X[:, 0] > 0, self.classes_[0], self.classes_[1])
 
 
+@pytest.mark.filterwarnings(
+    "ignore:One or more of the test scores", "ignore::sklearn.exceptions.FitFailedWarning"
+)
+def test_a_callable_scoring_may_return_several_metrics_though_the_first_fit_fails():
+    def both(estimator, X, y):
+        right = np.mean(estimator.predict(X) == y)
+        return {"right": right, "wrong": 1 - right}
+
+    values = [20.0, 2.0, 15.0]
+    options = {"scoring": both, "refit": "right", "return_train_score": True}
+    theirs = GridSearchCV(Failing(limit=10), {"C": values}, **options).fit(X, Y)
+    enqueue = [{"C": value} for value in values]
+    ours = TPESearchCV(Failing(limit=10), {"C": values}, n_iter=3, enqueue=enqueue, **options).fit(X, Y)
+    assert list(ours.cv_results_) == list(theirs.cv_results_)
+    for name, column in table(theirs).items():
+        np.testing.assert_array_equal(ours.cv_results_[name], column)
+    for name in ("best_score_", "best_params_", "multimetric_"):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
 @pytest.mark.parametrize("cls", SEARCHES)
 def test_a_failed_candidate_does_not_end_the_search(cls):
     search = cls(Failing(limit=10), {"C": Real(1, 20)}, n_iter=14, random_state=0)

@@ -42,7 +42,7 @@ class NumericColumn:
         """Value at a place: the nearest that the distribution holds."""
         d = self.distribution
         if d.step is not None:
-            value = d.low + self._step * self._number(place)
+            value = min(d.low + self._step * self._number(place), d.high)  # 3 * 0.1 is above 0.3
         else:
             scaled = self.low + place * (self.high - self.low)
             value = min(max(math.exp(scaled) if d.log else scaled, d.low), d.high)

@@ -52,6 +52,15 @@ def test_snapped_rows_are_those_of_parameters_in_the_space(seed):
             assert SPACE[name]._contains(SPACE[name].to_internal_repr(value))
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 0.3), (-0.7, 0.7), (0.1, 0.8), (0.05, 1.95)])
+def test_the_last_of_the_steps_of_a_float_is_in_its_range(low, high):
+    distribution = FloatDistribution(low, high, step=0.1)
+    encoding = SpaceEncoding({"x": distribution})
+    last = encoding.decode(np.ones(1))["x"]
+    assert distribution._contains(last)
+    assert last == high
+
+
 def test_integers_on_a_logarithmic_scale_have_equal_ratios_at_equal_distances():
     encoding = SpaceEncoding({"n": IntDistribution(1, 64, log=True)})
     places = [encoding.encode({"n": n})[0] for n in (1, 8, 64)]

@@ -1,6 +1,7 @@
 """What users write into a search space: ranges, choices, distributions of scipy and optuna, plain values."""
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ class Quantile(Dimension):
     name: str
     ppf: Callable[[float], Any]
     cdf: Callable[[Any], float] | None
-    whole: bool
+    discrete: bool
 
     @property
     def distribution(self) -> BaseDistribution:
@@ -36,7 +37,7 @@ class Quantile(Dimension):
     def decode(self, stored: Any) -> Any:
         """Value at a quantile."""
         value = float(self.ppf(stored))
-        return round(value) if self.whole else value
+        return int(value) if self.discrete and value.is_integer() else value
 
     def encode(self, value: Any) -> Any:
         """Quantile of a value."""
@@ -122,14 +123,27 @@ def _from_distribution(frozen: Any) -> Dimension:
     low, high = float(ppf(0.0)), float(ppf(1.0))
     if family == "uniform":
         return Real(low, high)
-    if family in ("loguniform", "reciprocal"):
+    if family in ("loguniform", "reciprocal") and _is_halfway(low, float(ppf(0.5)), high):
         return Real(low, high, log=True)
     if family == "randint":
         return Integer(round(low) + 1, round(high))  # scipy: ppf(0) is one below the support
-    whole = hasattr(getattr(frozen, "dist", frozen), "pmf")
-    if whole:
-        return Quantile(family, lambda q: ppf(max(q, 1e-12)), getattr(frozen, "cdf", None), True)
-    return Quantile(family, ppf, getattr(frozen, "cdf", None), False)
+    cdf = getattr(frozen, "cdf", None)
+    if not _is_discrete(frozen, ppf):
+        return Quantile(family, ppf, cdf, False)
+    if not np.isfinite(low):
+        return Quantile(family, ppf, cdf, True)
+    return Quantile(family, lambda q: ppf(max(q, 1e-12)), cdf, True)  # as above, of ppf(0)
+
+
+def _is_halfway(low: float, median: float, high: float) -> bool:
+    """Whether the median is halfway between the ends by its logarithm, as that of no moved log-uniform is."""
+    return low > 0 and math.isclose(math.log(low) + math.log(high), 2 * math.log(median), abs_tol=1e-9)
+
+
+def _is_discrete(frozen: Any, ppf: Callable[[float], Any]) -> bool:
+    """Whether values have probabilities: in scipy's newer classes continuous distributions have a pmf too."""
+    has_pmf = hasattr(getattr(frozen, "dist", frozen), "pmf")
+    return has_pmf and bool(frozen.pmf(ppf(0.5)) > 0)
 
 
 def _sorted_draws(frozen: Any) -> list[Any] | None:

@@ -40,6 +40,8 @@ def draws(space, n=200):
         (st.randint(3, 7), IntDistribution(3, 6)),
         (st.beta(2, 3), FloatDistribution(0.0, 1.0)),
         (st.expon(scale=2), FloatDistribution(0.0, 0.999)),
+        (st.loguniform(1e-2, 10, loc=-1), FloatDistribution(0.0, 1.0)),
+        (st.skellam(2, 2), FloatDistribution(0.001, 0.999)),
         (FloatDistribution(0.0, 1.0, step=0.25), FloatDistribution(0.0, 1.0, step=0.25)),
     ],
 )
@@ -60,6 +62,20 @@ def test_quantiles_of_a_distribution_have_its_distribution(frozen):
         assert abs(values.mean() - expected.mean()) < 0.15 * expected.std()
     else:
         assert st.kstest(values, frozen.cdf).statistic < 0.05
+
+
+@pytest.mark.skipif(not hasattr(st, "Normal"), reason="scipy 1.15 has distributions of a new kind")
+def test_continuous_distributions_of_the_new_kind_are_not_rounded():
+    for new, old in ((st.Normal(mu=3, sigma=2), st.norm(3, 2)), (st.Uniform(a=0, b=2), st.uniform(0, 2))):
+        values = [params["C"] for params in draws(search_space({"C": new}, SVC(), "Search"), 300)[0]]
+        assert st.kstest(values, old.cdf).statistic < 0.1
+
+
+def test_values_of_a_discrete_distribution_are_those_that_it_has():
+    dimension = dimension_of(st.rv_discrete(values=([1, 2.5, 4], [0.2, 0.5, 0.3])))
+    values = [dimension.decode(quantile) for quantile in (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)]
+    assert values == [1, 1, 2.5, 2.5, 4, 4]
+    assert {type(value) for value in values} == {int, float}
 
 
 def test_a_distribution_that_only_draws_is_represented_by_sorted_draws():

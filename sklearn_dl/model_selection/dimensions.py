@@ -62,7 +62,8 @@ class Dimension:
         """
         if not _contains(self.distribution, value):
             raise ValueError(f"{value!r} is not in {self!r}")
-        return value
+        distribution = self.distribution  # a storage takes no numbers of numpy
+        return distribution.to_external_repr(distribution.to_internal_repr(value))
 
 
 @dataclass(frozen=True)
@@ -213,9 +214,10 @@ class Categorical(Dimension):
         ValueError
             If it is not among the choices.
         """
-        for index, choice in enumerate(self.choices):
-            if choice is value or _same(choice, value):
-                return index if self.ordered else self._labels()[index]
+        for is_meant in (_same, is_equal):  # 1 and 1.0 may both be choices
+            for index, choice in enumerate(self.choices):
+                if is_meant(choice, value):
+                    return index if self.ordered else self._labels()[index]
         raise ValueError(f"{value!r} is not one of {list(self.choices)!r}")
 
     def _labels(self) -> list[Any]:
@@ -253,7 +255,7 @@ def _plain(choice: Any) -> tuple[Any, bool]:
     """A choice as JSON knows it, and whether it knows it. True equals 1 there, so bools go by their place."""
     if choice is None or isinstance(choice, str):
         return (None if choice is None else str(choice)), True
-    if isinstance(choice, bool | np.bool_):
+    if _is_bool(choice):
         return choice, False
     if isinstance(choice, numbers.Integral):
         return int(choice), True
@@ -276,10 +278,27 @@ def _index(labels: list[Any], stored: Any) -> int:
 
 def _same(choice: Any, value: Any) -> bool:
     try:
-        return (
+        return choice is value or (
             type(choice) is type(value)
             and bool(np.all(choice == value))
             and np.shape(choice) == np.shape(value)
         )
     except Exception:
         return False
+
+
+def is_equal(choice: Any, value: Any) -> bool:
+    """Whether two plain values are one, whatever their types: numpy's or Python's, int or float."""
+    (plain, is_plain), (other, other_is_plain) = _plain(choice), _plain(value)
+    if is_plain and other_is_plain:
+        return bool(plain == other)
+    return _is_bool(choice) and _is_bool(value) and bool(choice) == bool(value)
+
+
+def is_simple(value: Any) -> bool:
+    """Whether a value is a number, a string, a bool or None, of which equality says all."""
+    return _is_bool(value) or _plain(value)[1]
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)

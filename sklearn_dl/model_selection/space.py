@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -14,7 +15,7 @@ from optuna.distributions import (
 )
 from sklearn.base import BaseEstimator
 
-from sklearn_dl.model_selection.dimensions import Categorical, Dimension
+from sklearn_dl.model_selection.dimensions import Categorical, Dimension, is_equal, is_simple
 from sklearn_dl.model_selection.distributions import dimension_of
 from sklearn_dl.model_selection.encoding import MIDDLE, NumericColumn
 
@@ -143,6 +144,8 @@ class Branches:
                     raise ValueError(f"{name}: {error}") from error
             elif name not in self.spaces[index]:
                 raise ValueError(f"{name} is not searched there")
+            elif _differ(fixed := self.spaces[index][name], value):
+                raise ValueError(f"{name}: {value!r} is not {fixed!r}, which is fixed there")
         return stored
 
     def middles(self) -> list[dict[str, Any]]:
@@ -211,7 +214,9 @@ class Function:
 
     def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The engine's own parameters, as given."""
-        return dict(params)
+        return {
+            name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()
+        }
 
     def middles(self) -> list[dict[str, Any]]:
         """None: what a function asks for is known only once it was called."""
@@ -279,6 +284,11 @@ def _has(choice: Any, name: str) -> bool:
     if not hasattr(choice, "get_params") or isinstance(choice, type):
         return False
     return name in choice.get_params() or not _knows_its_parameters(choice)
+
+
+def _differ(fixed: Any, value: Any) -> bool:
+    """Whether two values are known to differ: equal estimators are not known to be."""
+    return is_simple(fixed) and is_simple(value) and not is_equal(fixed, value)
 
 
 def _applies(name: str, params: Mapping[str, Any], branch: Mapping[str, Dimension]) -> bool:

@@ -103,6 +103,41 @@ def test_decoding_undoes_encoding(written):
         assert back is value or np.isclose(back, value)
 
 
+@pytest.mark.parametrize(
+    ("choices", "value", "meant"),
+    [
+        (np.logspace(-2, 2, 5), 1.0, 1.0),
+        ([1.0, 10.0], 1, 1.0),
+        (np.arange(5), 3, 3),
+        ([1, 1.0], 1.0, 1.0),
+        ([1, True], True, True),
+        ([1, True], np.True_, True),
+        (["a", None], np.str_("a"), "a"),
+    ],
+)
+def test_a_choice_may_be_named_by_an_equal_value_of_another_type(choices, value, meant):
+    dimension = dimension_of(choices)
+    found = dimension.decode(dimension.encode(value))
+    assert found == meant
+    assert isinstance(found, bool) == isinstance(meant, bool)
+    with pytest.raises(ValueError, match="'1' is not one of"):
+        dimension.encode("1")
+
+
+def test_a_candidate_belongs_to_the_space_whose_fixed_values_it_has():
+    linear, rbf = {"kernel": "linear", "C": Real(1, 2)}, {"kernel": "rbf", "C": Real(1, 2), "gamma": 0.5}
+    space = search_space([linear, rbf], SVC(), "Search")
+    assert space.encode({"kernel": "linear", "C": 1.5}) == {"space": 0, "C": 1.5}
+    assert space.encode({"kernel": np.str_("rbf"), "C": 1.5}) == {"space": 1, "C": 1.5}
+    with pytest.raises(
+        ValueError, match="kernel: 'poly' is not 'linear', which is fixed there; kernel: 'poly'"
+    ):
+        space.encode({"kernel": "poly", "C": 1.5})
+    pipe = Pipeline([("pre", StandardScaler()), ("clf", SVC())])
+    steps = search_space({"pre": StandardScaler(), "clf__C": Real(1, 2)}, pipe, "Search")
+    assert steps.encode({"pre": StandardScaler(), "clf__C": 1.5}) == {"clf__C": 1.5}
+
+
 def test_fixed_values_stand_in_every_candidate_and_are_not_sampled():
     space = search_space({"C": Real(1, 2), "kernel": "rbf", "probability": True}, SVC(), "Search")
     params, study = draws(space, 5)

@@ -279,6 +279,15 @@ def test_other_folds_or_rows_are_refused(tmp_path):
     assert len(shifts(search(file, 4, study_name="another").set_params(cv=5).fit(X, Y))) == 4
 
 
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), np.int64(1)])
+def test_candidates_to_try_first_may_have_numbers_of_numpy(tmp_path, number):
+    by_range = search(tmp_path / "range.journal", 1, enqueue=[{"shift": number}])
+    by_function = search(tmp_path / "function.journal", 1, enqueue=[{"x": number}])
+    by_function.set_params(search_space=lambda trial: {"shift": trial.suggest_float("x", -2, 2)})
+    for found in (by_range, by_function):
+        assert shifts(found.fit(X, Y)) == [float(number)]
+
+
 def test_a_study_that_minimizes_is_refused(tmp_path):
     file = tmp_path / "search.journal"
     optuna.create_study(storage=open_storage(file, "test"), study_name="search", direction="minimize")

@@ -14,7 +14,7 @@ from sklearn_dl.model_selection.records import study_of, to_records
 from sklearn_dl.model_selection.seeding import seed_of
 from sklearn_dl.model_selection.shared_study import CONTINUES, OUTCOME, Outcome, SharedStudy, open_study
 from sklearn_dl.model_selection.space import search_space
-from sklearn_dl.model_selection.storage import Worker, open_storage, quiet_engine
+from sklearn_dl.model_selection.storage import Worker, is_shared, open_storage, quiet_engine
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class AskAndTell:
     """Search whose candidates may also be evaluated by the caller."""
 
     #: What belongs to this process and is in no file of a search.
-    _transient = ("_asking", "_study")
+    _transient = ("_asking", "_space", "_study")
 
     def __getstate__(self: Any) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
@@ -57,6 +57,9 @@ class AskAndTell:
         return self._study
 
     def _forget(self: Any) -> None:
+        """Give up what was asked for and not told, which a search of the same storage would wait for."""
+        if "_asking" in vars(self) and is_shared(self._asking.storage):
+            self._asking.abandon_all()
         for name in self._transient:
             vars(self).pop(name, None)
 

@@ -206,7 +206,6 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
             no candidate has a score to choose by.
         """
         self._check_params()
-        self._forget()
         if self.estimator is None:
             raise InvalidParameterError(f"{type(self).__name__}: estimator must be an estimator; got None.")
         scorers, refit_metric = self._get_scorers()
@@ -280,6 +279,7 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
             task_name="search", max_subtasks=self.n_iter * self.n_splits_, sequential_subtasks=False
         )
         search_context.call_on_fit_task_begin(estimator=self)
+        self._forget()
         shared, space = self._open_study()
         if is_shared(shared.storage):
             check_same_folds(shared.study, _fingerprint(X, y, splits), type(self).__name__)

@@ -195,8 +195,9 @@ class SharedStudy:
 
     def abandon_all(self) -> None:
         """Give up what this process runs, because it stops."""
-        for trial in list(self.mine.values()):
-            self.abandon(trial)
+        for trial in self.mine.values():
+            self._bury(self.storage.get_trial(trial._trial_id))
+        self.mine.clear()
 
     def _close(self, number: int, outcome: Outcome) -> None:
         if outcome.stopped == "pruned":
@@ -207,7 +208,7 @@ class SharedStudy:
             self.study.tell(number, state=TrialState.FAIL)
 
     def _bury(self, trial: FrozenTrial) -> None:
-        """End a trial whose process died; if it died between outcome and end, nothing is lost."""
+        """End a trial whose process died or stops; if it did between outcome and end, nothing is lost."""
         try:
             if OUTCOME in trial.user_attrs:
                 self._close(trial.number, Outcome(**trial.user_attrs[OUTCOME]))

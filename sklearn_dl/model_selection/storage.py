@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ SIGN_OF_LIFE = "sklearn_dl:alive:"
 #: Seconds between signs of life, and after how many without one a process of another machine counts as dead.
 INTERVAL = 30.0
 PATIENCE = 120.0
+
+#: Workers of this process that can still end what they began.
+_AT_WORK: "weakref.WeakSet[Worker]" = weakref.WeakSet()
 
 _JOURNALS = (".journal", ".jsonl", ".log")
 _SQLITE = (".db", ".sqlite", ".sqlite3")
@@ -84,6 +88,7 @@ class Worker:
         self.name = f"{_place()}/{os.getpid()}/{_birth(os.getpid())}/{uuid.uuid4().hex[:8]}"
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
+        _AT_WORK.add(self)
 
     def __enter__(self) -> "Worker":
         if is_shared(self.storage):
@@ -112,14 +117,14 @@ class Worker:
             )
         name, claimed = trial.user_attrs[OWNER]
         place, pid, birth, _ = name.split("/")
+        if place == _place() and int(pid) == os.getpid():
+            return all(worker.name != name for worker in _AT_WORK)
         if place == _place() and os.name == "posix":
             return not _lives(int(pid), birth)
         return time.time() - max(claimed, signs.get(SIGN_OF_LIFE + name, 0.0)) > PATIENCE
 
 
 def _lives(pid: int, birth: str) -> bool:
-    if pid == os.getpid():
-        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -435,6 +435,23 @@ def test_fit_goes_on_from_what_was_told(tmp_path):
     assert results["params"] == whole.cv_results_["params"]
 
 
+def test_a_candidate_that_was_asked_for_and_never_told_holds_up_no_fit(tmp_path):
+    options = {"n_iter": 3, "cv": 3, "random_state": 0, "storage": tmp_path / "s.journal"}
+    search = TPESearchCV(SVC(), SPACE, **options)
+    candidate = search.ask()
+    assert len(search.fit(X, Y).cv_results_["params"]) == 3
+    with pytest.raises(ValueError, match="before its next fit"):
+        search.tell(candidate, 0.5)
+    TPESearchCV(SVC(), SPACE, **options | {"n_iter": 4}).ask()  # by a search that is gone at once
+    assert len(search.set_params(n_iter=4).fit(X, Y).cv_results_["params"]) == 4
+
+
+def test_a_search_pickles_between_ask_and_tell():
+    search = TPESearchCV(SVC(), {"C": stats.poisson(3, loc=1)}, n_iter=3, random_state=0)
+    search.tell(search.ask(), 0.5).ask()
+    assert pickle.loads(pickle.dumps(search)).best_params_ == search.best_params_
+
+
 def test_a_fitted_search_pickles_and_keeps_its_study():
     search = TPESearchCV(SVC(), SPACE, n_iter=6, random_state=0).fit(X, Y)
     again = pickle.loads(pickle.dumps(search))

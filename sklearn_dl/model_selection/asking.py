@@ -60,6 +60,7 @@ class AskAndTell:
         """Give up what was asked for and not told, which a search of the same storage would wait for."""
         if "_asking" in vars(self) and is_shared(self._asking.storage):
             self._asking.abandon_all()
+            self._asking.worker.stop()
         for name in self._transient:
             vars(self).pop(name, None)
 
@@ -87,6 +88,7 @@ class AskAndTell:
                 f"{type(self).__name__}: n_iter={self.n_iter} candidates have been asked for, the whole "
                 "budget. Raise n_iter."
             )
+        self._asking.worker.start()
         return Asked(self._space.params(trial), trial)
 
     def tell(self: Any, candidate: Asked, scores: float | Sequence[float]) -> Any:
@@ -126,7 +128,15 @@ class AskAndTell:
         if not folds:
             raise ValueError(f"{name}: scores must hold one score at least; they are empty.")
         times = [0.0] * len(folds)
-        self._asking.finish(candidate.trial, Outcome(folds, [], times, times, value=float(np.mean(folds))))
+        outcome = Outcome(folds, [], times, times, value=float(np.mean(folds)))
+        counts = self._asking.finish(candidate.trial, outcome)
+        if not self._asking.mine:
+            self._asking.worker.stop()
+        if not counts:
+            raise ValueError(
+                f"{name}: candidate {candidate.trial.number} was given up by another process on the storage, "
+                "which had no sign of life of this one for two minutes. Ask for another candidate."
+            )
         known = [trial for trial in self._asking.finished() if _has_score(trial)]
         if known:
             best = max(known, key=lambda trial: trial.value or 0.0)

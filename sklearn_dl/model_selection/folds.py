@@ -116,7 +116,8 @@ class CrossValidation:
 
     def _listeners(self) -> dict[str, Any]:
         """What scikit-learn's function for one fold needs to tell callbacks of it, where it knows them."""
-        if not _TAKES_CALLBACKS:
+        announced = self.caller.n_iter * len(self.splits)
+        if not _TAKES_CALLBACKS or self.n_tasks == announced:  # more are run where others gave some up
             return {}
         self.n_tasks += 1
         task = self.context.subcontext(task_name="candidate-split-evaluation", task_id=self.n_tasks - 1)

@@ -182,11 +182,18 @@ class SharedStudy:
             return None
         return claimed
 
-    def finish(self, trial: optuna.Trial | FrozenTrial, outcome: Outcome) -> None:
-        """Store the outcome of a candidate."""
-        self.storage.set_trial_user_attr(trial._trial_id, OUTCOME, asdict(outcome))
+    def finish(self, trial: optuna.Trial | FrozenTrial, outcome: Outcome) -> bool:
+        """Store the outcome of a candidate; False if another process gave it up, taking this one for dead."""
+        try:
+            self.storage.set_trial_user_attr(trial._trial_id, OUTCOME, asdict(outcome))
+        except RuntimeError:
+            if not self.storage.get_trial(trial._trial_id).state.is_finished():
+                raise
+            del self.mine[trial.number]
+            return False
         self._close(trial.number, outcome)
         del self.mine[trial.number]
+        return True
 
     def abandon(self, trial: optuna.Trial | FrozenTrial) -> None:
         """Give a candidate up that was not evaluated; it does not count."""

@@ -86,24 +86,34 @@ class Worker:
     def __init__(self, storage: BaseStorage, study_id: int) -> None:
         self.storage, self.study_id = storage, study_id
         self.name = f"{_place()}/{os.getpid()}/{_birth(os.getpid())}/{uuid.uuid4().hex[:8]}"
-        self._done = threading.Event()
         self._thread: threading.Thread | None = None
         _AT_WORK.add(self)
 
     def __enter__(self) -> "Worker":
-        if is_shared(self.storage):
-            self._thread = threading.Thread(target=self._live, daemon=True)
-            self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._done.set()
-        if self._thread is not None:
-            self._thread.join()
+        self.stop()
 
-    def _live(self) -> None:
-        while not self._done.wait(INTERVAL):
-            self.storage.set_study_user_attr(self.study_id, SIGN_OF_LIFE + self.name, time.time())
+    def start(self) -> None:
+        """Begin to give signs of life, where another process may look for them."""
+        if is_shared(self.storage) and self._thread is None:
+            self._done = threading.Event()
+            arguments = (weakref.ref(self), self._done)
+            self._thread = threading.Thread(target=_give_signs_of_life, args=arguments, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Give no more of them."""
+        if self._thread is not None:
+            self._done.set()
+            self._thread.join()
+            self._thread = None
+
+    def give_sign_of_life(self) -> None:
+        """Say in the storage that this process lives."""
+        self.storage.set_study_user_attr(self.study_id, SIGN_OF_LIFE + self.name, time.time())
 
     def signature(self) -> list[Any]:
         """What a trial bears from its claim on: who runs it, and since when."""
@@ -122,6 +132,15 @@ class Worker:
         if place == _place() and os.name == "posix":
             return not _lives(int(pid), birth)
         return time.time() - max(claimed, signs.get(SIGN_OF_LIFE + name, 0.0)) > PATIENCE
+
+
+def _give_signs_of_life(of: "weakref.ref[Worker]", done: threading.Event) -> None:
+    while not done.wait(INTERVAL):
+        worker = of()
+        if worker is None:
+            return
+        worker.give_sign_of_life()
+        del worker
 
 
 def _lives(pid: int, birth: str) -> bool:

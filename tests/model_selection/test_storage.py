@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -243,12 +244,58 @@ def test_long_searches_give_signs_of_life(tmp_path, monkeypatch):
     monkeypatch.setattr(storage_module, "INTERVAL", 0.05)
     file = tmp_path / "search.journal"
     search(file, 2, 0.1).fit(X, Y)
-    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
-    signs = [
-        value for name, value in study.user_attrs.items() if name.startswith(storage_module.SIGN_OF_LIFE)
-    ]
+    signs = signs_of_life(file)
     assert len(signs) == 1
     assert abs(signs[0] - time.time()) < 60
+
+
+def signs_of_life(file):
+    attributes = optuna.load_study(study_name="search", storage=open_storage(file, "test")).user_attrs
+    return [value for name, value in attributes.items() if name.startswith(storage_module.SIGN_OF_LIFE)]
+
+
+@pytest.mark.parametrize("end", ["told", "gone"])
+def test_who_asked_for_a_candidate_gives_signs_of_life_until_it_is_told_or_gone(tmp_path, monkeypatch, end):
+    monkeypatch.setattr(storage_module, "INTERVAL", 0.02)
+    file = tmp_path / "search.journal"
+    asking, before = search(file, 2), threading.active_count()
+    candidate = asking.ask()
+    wait_until(lambda: signs_of_life(file))
+    if end == "told":
+        asking.tell(candidate, 0.5)
+    else:
+        del asking
+    wait_until(lambda: threading.active_count() == before)
+
+
+def give_up(file, trial_id):
+    open_storage(file, "test").set_trial_state_values(trial_id, TrialState.FAIL)
+
+
+def test_a_candidate_that_another_process_gave_up_is_not_told(tmp_path):
+    file = tmp_path / "search.journal"
+    asking = search(file, 2)
+    candidate = asking.ask()
+    give_up(file, candidate.trial._trial_id)
+    with pytest.raises(ValueError, match=r"candidate 0 was given up by another process.*Ask for another"):
+        asking.tell(candidate, 0.5)
+    assert asking.tell(asking.ask(), 0.5).best_score_ == 0.5
+
+
+def test_a_search_goes_on_though_another_process_gave_its_candidate_up(tmp_path):
+    class Frozen(type(search(None, 1).estimator)):
+        n_fits = 0
+
+        def fit(self, X, y):
+            Frozen.n_fits += 1
+            if Frozen.n_fits == 2:
+                give_up(file, 0)
+            return super().fit(X, y)
+
+    file = tmp_path / "search.journal"
+    found = search(file, 3).set_params(estimator=Frozen()).fit(X, Y)
+    assert len(shifts(found)) == 3
+    assert states(file) == {TrialState.COMPLETE: 3, TrialState.FAIL: 1}
 
 
 def test_an_interrupted_search_leaves_no_running_trial(tmp_path):

@@ -305,7 +305,7 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         return next(iter(scorers._scorers)) if isinstance(scorers, _MultimetricScorer) else None
 
     def _collect(self, candidates: list[dict[str, Any]], outcomes: list[Outcome]) -> dict[str, Any]:
-        folds = fold_results(outcomes, self.n_splits_, self.error_score)
+        folds = fold_results(outcomes, self.n_splits_, self.error_score, self.return_train_score)
         done = [
             row for row, is_done in zip(folds, _are_done(outcomes, self.n_splits_), strict=True) if is_done
         ]

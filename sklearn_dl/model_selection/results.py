@@ -9,16 +9,21 @@ from scipy.stats import rankdata
 from sklearn_dl.model_selection.shared_study import Outcome
 
 
-def fold_results(outcomes: Sequence[Outcome], n_splits: int, error_score: Any) -> list[dict[str, Any]]:
+def fold_results(
+    outcomes: Sequence[Outcome], n_splits: int, error_score: Any, with_train: bool
+) -> list[dict[str, Any]]:
     """One dict a fold, as scikit-learn's formatting takes them; missing folds are filled with means.
 
-    The means are taken out again by :func:`mark_stopped`.
+    The means are taken out again by :func:`mark_stopped`. Training scores that a resumed search did not store
+    are NaN.
     """
     names = metric_names(outcomes)
     rows = []
     for outcome in outcomes:
         test = [_spread(score, names, error_score) for score in outcome.test_scores]
         train = [_spread(score, names, error_score) for score in outcome.train_scores]
+        if with_train and not train:
+            train = [_spread(np.nan, names, np.nan)] * n_splits
         n_done = len(test)
         for fold in range(n_splits):
             row = {
@@ -27,7 +32,7 @@ def fold_results(outcomes: Sequence[Outcome], n_splits: int, error_score: Any) -
                 "fit_time": outcome.fit_time[fold] if fold < n_done else _mean(outcome.fit_time),
                 "score_time": outcome.score_time[fold] if fold < n_done else _mean(outcome.score_time),
             }
-            if train:
+            if with_train:
                 row["train_scores"] = train[fold] if fold < n_done else _mean(train)
             rows.append(row)
     return rows

@@ -335,6 +335,17 @@ def test_candidates_to_try_first_may_have_numbers_of_numpy(tmp_path, number):
         assert shifts(found.fit(X, Y)) == [float(number)]
 
 
+@pytest.mark.parametrize("metrics", [None, ["accuracy", "f1"]])
+def test_training_scores_may_be_asked_for_when_a_search_is_resumed(tmp_path, metrics):
+    file = tmp_path / "search.journal"
+    search(file, 2, scoring=metrics).fit(X, Y)
+    results = search(file, 4, scoring=metrics, return_train_score=True).fit(X, Y).cv_results_
+    trained = results["mean_train_score" if metrics is None else "mean_train_f1"]
+    assert list(np.isnan(trained)) == [True, True, False, False]
+    without = search(file, 5, scoring=metrics).fit(X, Y).cv_results_
+    assert not any("train" in name for name in without)
+
+
 def test_a_study_that_minimizes_is_refused(tmp_path):
     file = tmp_path / "search.journal"
     optuna.create_study(storage=open_storage(file, "test"), study_name="search", direction="minimize")

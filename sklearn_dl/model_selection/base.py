@@ -1,14 +1,16 @@
 """The search behind BayesSearchCV and TPESearchCV: scikit-learn's, with a study of optuna as its engine."""
 
 import contextlib
+import re
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import joblib
 import numpy as np
 import optuna
+from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
@@ -18,6 +20,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _check_method_params, _num_samples, indexable
 
+from sklearn_dl._base.arrays import is_tensor, to_host
 from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.params import (
     Estimator,
@@ -282,7 +285,7 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         self._forget()
         shared, space = self._open_study()
         if is_shared(shared.storage):
-            check_same_folds(shared.study, _fingerprint(X, y, splits), type(self).__name__)
+            check_same_folds(shared.study, _fingerprint(X, y, splits, self.scoring), type(self).__name__)
         if self.verbose > 0:
             print(
                 f"{type(self).__name__}: up to {self.n_iter} candidates on {self.n_splits_} folds each, "
@@ -357,7 +360,38 @@ def _are_done(outcomes: list[Outcome], n_splits: int) -> list[bool]:
     return [fold < len(outcome.test_scores) for outcome in outcomes for fold in range(n_splits)]
 
 
-def _fingerprint(X: Any, y: Any, splits: list[tuple[Any, Any]]) -> dict[str, Any]:
-    """What makes scores comparable: the same rows in the same folds, with the same targets."""
+def _fingerprint(X: Any, y: Any, splits: list[tuple[Any, Any]], scoring: Any) -> dict[str, Any]:
+    """What makes scores comparable: the same rows in the same folds, with the same targets and metrics."""
     folds = [(np.asarray(train), np.asarray(test)) for train, test in splits]
-    return {"n_splits": len(splits), "n_rows": _num_samples(X), "hash": joblib.hash((folds, y))}
+    return {
+        "n_splits": len(splits),
+        "n_rows": _num_samples(X),
+        "hash": joblib.hash((folds, y)),
+        "X": _hash_of_rows(X),
+        "scoring": _name_of_scoring(scoring),
+    }
+
+
+def _hash_of_rows(X: Any) -> str | None:
+    """Hash of the values in X, whatever it caches beside them; None where only pickles would tell of them."""
+    if sparse.issparse(X):
+        rows = X.tocsr()
+        return joblib.hash((rows.shape, rows.data, rows.indices, rows.indptr))
+    if hasattr(X, "columns"):
+        return joblib.hash([np.asarray(X[name]) for name in X.columns])
+    if isinstance(X, np.ndarray) or is_tensor(X):
+        return joblib.hash(to_host(X))
+    if isinstance(X, list) and all(isinstance(row, str) for row in X):
+        return joblib.hash(X)
+    return None
+
+
+def _name_of_scoring(scoring: Any) -> Any:
+    """Names of the metrics, the same in every process."""
+    if isinstance(scoring, Mapping):
+        return {name: _name_of_scoring(metric) for name, metric in scoring.items()}
+    if isinstance(scoring, list | tuple | set | frozenset):
+        return sorted(map(_name_of_scoring, scoring))
+    if scoring is None or isinstance(scoring, str):
+        return scoring
+    return getattr(scoring, "__qualname__", None) or re.sub(r" at 0x[0-9a-fA-F]+", "", repr(scoring))

@@ -274,11 +274,18 @@ def open_study(storage: Any, name: str | None, sampler: Any, pruner: Any, owner:
 
 
 def check_same_folds(study: optuna.Study, folds: dict[str, Any], owner: str) -> None:
-    """Refuse to go on with a study of other folds: its scores are not comparable."""
+    """Refuse to go on with a study of other folds, rows or metrics: its scores are not comparable."""
     stored = study.user_attrs.get(FOLDS)
     if stored is None:
         study.set_user_attr(FOLDS, folds)
-    elif stored != folds:
+        return
+    changed = {name for name, value in folds.items() if stored.get(name, value) != value}
+    if changed == {"scoring"}:
+        raise ValueError(
+            f"{owner}: the study {study.study_name!r} was evaluated with scoring={stored['scoring']!r}, now "
+            f"it is {folds['scoring']!r}, so its scores are not comparable. Take another study_name."
+        )
+    if changed:
         raise ValueError(
             f"{owner}: the study {study.study_name!r} was evaluated on other folds or rows "
             f"({stored['n_splits']} folds of {stored['n_rows']} rows; now {folds['n_splits']} of "

@@ -11,8 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import pandas as pd
+import polars as pl
 import pytest
+import torch
 from optuna.trial import TrialState
+from scipy import sparse, stats
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
 
 from sklearn_dl.model_selection import loop, racing
 from sklearn_dl.model_selection import storage as storage_module
@@ -324,6 +332,57 @@ def test_other_folds_or_rows_are_refused(tmp_path):
     with pytest.raises(ValueError, match="other folds or rows"):
         search(file, 4).fit(X, Y[::-1])
     assert len(shifts(search(file, 4, study_name="another").set_params(cv=5).fit(X, Y))) == 4
+
+
+class Anywhere(type(search(None, 1).estimator)):
+    """Takes rows of every kind, and looks at none."""
+
+    def predict(self, X):
+        return np.full(X.shape[0], self.classes_[0])
+
+
+@pytest.mark.parametrize(
+    "container", [np.array, np.asfortranarray, sparse.coo_array, pd.DataFrame, pl.DataFrame, torch.tensor]
+)
+def test_other_values_of_the_same_rows_are_refused(tmp_path, container):
+    file = tmp_path / "search.journal"
+    rows = container(X)
+    search(file, 2).set_params(estimator=Anywhere()).fit(rows, Y)
+    search(file, 3).set_params(estimator=Anywhere()).fit(rows, Y)
+    with pytest.raises(ValueError, match="other folds or rows"):
+        search(file, 4).set_params(estimator=Anywhere()).fit(container(2 * X), Y)
+
+
+def test_other_texts_are_refused(tmp_path):
+    file = tmp_path / "search.journal"
+    texts = [f"word{row % 7} word{row % 3}" for row in range(60)]
+    steps = make_pipeline(CountVectorizer(), MultinomialNB())
+    options = {"estimator": steps, "search_space": {"multinomialnb__alpha": stats.uniform(0.1, 0.9)}}
+    search(file, 2).set_params(**options).fit(texts, Y)
+    search(file, 3).set_params(**options).fit(["".join(text) for text in texts], Y)
+    with pytest.raises(ValueError, match="other folds or rows"):
+        search(file, 4).set_params(**options).fit([text.upper() for text in texts], Y)
+
+
+def half(estimator, X, y):
+    return 0.5
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (None, "f1", "scoring=None, now it is 'f1'"),
+        ("f1", ["f1", "accuracy"], r"scoring='f1', now it is \['accuracy', 'f1'\]"),
+        (half, make_scorer(accuracy_score), "scoring='half', now it is .make_scorer"),
+        ({"m": "f1"}, {"m": half}, "scoring={'m': 'f1'}, now it is {'m': 'half'}"),
+    ],
+)
+def test_other_metrics_are_refused(tmp_path, before, now, told):
+    file = tmp_path / "search.journal"
+    search(file, 2, scoring=before).fit(X, Y)
+    search(file, 3, scoring=before).fit(X, Y)
+    with pytest.raises(ValueError, match=told):
+        search(file, 4, scoring=now).fit(X, Y)
 
 
 @pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), np.int64(1)])

@@ -161,8 +161,24 @@ class AskAndTell:
             if not study.get_trials(deepcopy=False):
                 study.add_trials(_earlier(self.earlier_trials, owner))
             _enqueue(study, enqueued)
+        space.check(study.get_trials(deepcopy=False))
         worker = Worker(study._storage, study._study_id)
-        return SharedStudy(study, self.n_iter, worker, seed if reseeds else None, first), space
+        shared = SharedStudy(study, self.n_iter, worker, seed if reseeds else None, first)
+        _check_candidates(shared, space, owner)
+        return shared, space
+
+
+def _check_candidates(shared: SharedStudy, space: Any, owner: str) -> None:
+    """Refuse to go on with candidates of which the search space does not say all parameters."""
+    for trial in shared.finished():
+        try:
+            space.params(trial)
+        except ValueError as error:
+            raise ValueError(
+                f"{owner}: search_space asks for what candidate {trial.number} of the study "
+                f"{shared.study.study_name!r} does not have: it has {trial.params}. {error} Take the "
+                "search_space of before, or another study_name."
+            ) from error
 
 
 def _has_score(trial: optuna.trial.FrozenTrial) -> bool:
@@ -199,16 +215,27 @@ def _earlier(source: Any, owner: str) -> list[optuna.trial.FrozenTrial]:
     if source is None:
         return []
     study = getattr(source, "study_", source)
-    trials = study.get_trials(deepcopy=True) if hasattr(study, "get_trials") else copy.deepcopy(list(study))
-    for trial in trials:
-        if not isinstance(trial, optuna.trial.FrozenTrial):
-            raise TypeError(
-                f"{owner}: earlier_trials must be a fitted search, a study of optuna or a list of trials; "
-                f"got {type(trial).__name__} in it."
+    if isinstance(study, optuna.Study):
+        directions = [direction.name.lower() for direction in study.directions]
+        if directions != ["maximize"]:
+            raise ValueError(
+                f"{owner}: earlier_trials must be of a study that maximizes one objective, the score; it has "
+                f"the directions {directions}. Add its trials to one that does, with the values of scores."
             )
+        study = study.get_trials(deepcopy=False)
+    if not isinstance(study, list | tuple) or not all(map(_is_trial, study)):
+        raise TypeError(
+            f"{owner}: earlier_trials must be a fitted search, a study of optuna or a list of trials with "
+            f"one value; got {source!r}."
+        )
+    trials = copy.deepcopy(list(study))
     known = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
     for trial in known:
         trial.user_attrs = {
             n: value for n, value in trial.user_attrs.items() if n not in (OUTCOME, CONTINUES)
         }
     return known
+
+
+def _is_trial(trial: Any) -> bool:
+    return isinstance(trial, optuna.trial.FrozenTrial) and len(trial.values or [0.0]) == 1

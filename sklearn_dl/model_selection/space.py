@@ -12,6 +12,7 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    check_distribution_compatibility,
 )
 from sklearn.base import BaseEstimator
 
@@ -86,6 +87,24 @@ class Branches:
             if _applies(name, params, branch):
                 params[name] = choose(self.slots[index][name])
         return {name: params[name] for name in space if name in params}
+
+    def check(self, trials: Iterable[Any]) -> None:
+        """Refuse trials of which a parameter is of another kind than here: the engine knows one a study."""
+        slots = [slot for branch in self.slots for slot in branch.values()]
+        asked = {slot.key: slot.distribution for slot in slots if not slot.distribution.single()}
+        if len(self.branches) > 1:
+            asked[BRANCH] = CategoricalDistribution(list(range(len(self.branches))))
+        for trial in trials:
+            for key in asked.keys() & trial.distributions.keys():
+                had, now = trial.distributions[key], asked[key]
+                try:
+                    check_distribution_compatibility(had, now)
+                except ValueError as error:
+                    raise ValueError(
+                        f"{self.owner}: search_space of {key!r} must be of the kind that earlier trials of "
+                        f"the study have; trial {trial.number} has {had}, now it is {now}. Write it as "
+                        "before, or take another study_name, or other earlier_trials."
+                    ) from error
 
     def n_candidates(self, limit: int) -> float:
         """Number of different candidates; infinite if there are more than the limit."""
@@ -207,6 +226,9 @@ class Function:
             )
         _check_names(params, self.estimator, self.owner, params)
         return dict(params)
+
+    def check(self, trials: Iterable[Any]) -> None:
+        """Nothing: what the function will ask for is not known."""
 
     def n_candidates(self, limit: int) -> float:
         """Not known: infinite."""

@@ -393,6 +393,33 @@ def test_earlier_trials_inform_the_sampler_and_are_no_rows():
     assert alone.cv_results_["params"] != search.cv_results_["params"]
 
 
+@pytest.mark.parametrize(
+    ("directions", "told"), [(["minimize"], r"\['minimize'\]"), (["maximize"] * 2, "'maximize', 'maximize'")]
+)
+def test_earlier_trials_that_are_no_scores_are_refused(directions, told):
+    study = optuna.create_study(directions=directions)
+    study.optimize(lambda trial: [trial.suggest_float("C", 1e-2, 1e2)] * len(directions), n_trials=2)
+    with pytest.raises(ValueError, match=f"earlier_trials must be of a study that maximizes .*{told}"):
+        TPESearchCV(SVC(), SPACE, earlier_trials=study).fit(X, Y)
+    if len(directions) == 2:
+        with pytest.raises(TypeError, match="a list of trials with one value"):
+            TPESearchCV(SVC(), SPACE, earlier_trials=study.trials).fit(X, Y)
+
+
+@pytest.mark.parametrize("earlier", [3, "trials", SVC(), [{"C": 1.0}]])
+def test_what_is_no_list_of_trials_is_told(earlier):
+    with pytest.raises(TypeError, match="TPESearchCV: earlier_trials must be a fitted search, a study"):
+        TPESearchCV(SVC(), SPACE, earlier_trials=earlier).fit(X, Y)
+
+
+def test_earlier_trials_of_another_kind_are_told():
+    earlier = TPESearchCV(SVC(), {"C": Real(1, 10)}, n_iter=3).fit(X, Y)
+    with pytest.raises(
+        ValueError, match=r"search_space of 'C' must be of the kind .* or other earlier_trials"
+    ):
+        TPESearchCV(SVC(), SPACE, earlier_trials=earlier).fit(X, Y)
+
+
 def test_ask_and_tell():
     search = TPESearchCV(SVC(), SPACE, n_iter=6, random_state=0)
     told = {}

@@ -22,7 +22,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
-from sklearn_dl.model_selection import loop, racing
+from sklearn_dl.model_selection import Real, loop, racing
 from sklearn_dl.model_selection import storage as storage_module
 from sklearn_dl.model_selection.shared_study import CONTINUES, OUTCOME
 from sklearn_dl.model_selection.storage import OWNER, open_storage
@@ -332,6 +332,26 @@ def test_other_folds_or_rows_are_refused(tmp_path):
     with pytest.raises(ValueError, match="other folds or rows"):
         search(file, 4).fit(X, Y[::-1])
     assert len(shifts(search(file, 4, study_name="another").set_params(cv=5).fit(X, Y))) == 4
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({"shift": [0.0, 1.0]}, "must be of the kind that earlier trials.*trial 0 has FloatDistribution"),
+        ({"shift": Real(1, 2, log=True)}, "must be of the kind that earlier trials"),
+        ([{"shift": Real(-2, 2)}, {"shift": Real(1, 2)}], "candidate 0 .* does not have"),
+        ({"shift": Real(-2, 2), "seconds": Real(0, 1e-9)}, r"candidate 0 .* does not have: it has {'shift'"),
+        (lambda trial: {"shift": trial.suggest_float("other", 0, 1)}, "candidate 0 .* does not have"),
+    ],
+)
+def test_a_space_that_does_not_go_on_is_told_before_a_fit(tmp_path, now, told):
+    file = tmp_path / "search.journal"
+    search(file, 2).fit(X, Y)
+    with pytest.raises(ValueError, match=f"TPESearchCV: search_space .*{told}"):
+        search(file, 4).set_params(search_space=now).fit(X, Y)
+    assert states(file) == {TrialState.COMPLETE: 2}
+    wider = search(file, 4).set_params(search_space={"shift": Real(-3, 3)}).fit(X, Y)
+    assert len(shifts(wider)) == 4
 
 
 class Anywhere(type(search(None, 1).estimator)):

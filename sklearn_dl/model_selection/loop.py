@@ -169,7 +169,7 @@ class SearchLoop:
     def _is_over(self, deadline: float, line: "ProgressLine") -> bool:
         """Whether to begin no further candidate; never before one is evaluated."""
         search = self.search
-        if self._is_exhausted():
+        if self.shared.is_stopped or self._is_exhausted():
             return True
         limit, least = search.n_iter_no_change, search.min_improvement
         if limit is None and least is None and deadline == math.inf and not search.progress_bar:

@@ -112,6 +112,7 @@ class SharedStudy:
         self.study, self.n_iter, self.worker, self.seed, self.first = study, n_iter, worker, seed, first
         self.storage, self.study_id = study._storage, study._study_id
         self.mine: dict[int, optuna.Trial | FrozenTrial] = {}
+        self.is_stopped = False  # by the sampler, for which nothing is left to try
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, those of dead processes cleared up."""
@@ -152,7 +153,7 @@ class SharedStudy:
         number = self.storage.get_trial_number_from_id(trial_id)
         place = sum(_counts(other) and other.number < number for other in self._read())
         if place >= self.n_iter:  # another process took the last one meanwhile
-            self.study.tell(number, state=TrialState.FAIL)
+            self._tell(number, state=TrialState.FAIL)
             return None
         if not is_enqueued and place < len(self.first):
             self.storage.set_trial_system_attr(trial_id, "fixed_params", self.first[place])
@@ -197,7 +198,7 @@ class SharedStudy:
 
     def abandon(self, trial: optuna.Trial | FrozenTrial) -> None:
         """Give a candidate up that was not evaluated; it does not count."""
-        self.study.tell(trial.number, state=TrialState.FAIL)
+        self._tell(trial.number, state=TrialState.FAIL)
         del self.mine[trial.number]
 
     def abandon_all(self) -> None:
@@ -208,11 +209,21 @@ class SharedStudy:
 
     def _close(self, number: int, outcome: Outcome) -> None:
         if outcome.stopped == "pruned":
-            self.study.tell(number, state=TrialState.PRUNED)
+            self._tell(number, state=TrialState.PRUNED)
         elif np.isfinite(outcome.value):
-            self.study.tell(number, outcome.value)
+            self._tell(number, outcome.value)
         else:
-            self.study.tell(number, state=TrialState.FAIL)
+            self._tell(number, state=TrialState.FAIL)
+
+    def _tell(self, number: int, value: float | None = None, state: TrialState | None = None) -> None:
+        """End a trial; the sampler may stop the study, as one of a finite space does that has tried all."""
+        here = self.study._thread_local
+        here.in_optimize_loop = True
+        try:
+            self.study.tell(number, value, state=state)
+        finally:
+            here.in_optimize_loop = False
+        self.is_stopped = self.is_stopped or self.study._stop_flag
 
     def _bury(self, trial: FrozenTrial) -> None:
         """End a trial whose process died or stops; if it did between outcome and end, nothing is lost."""

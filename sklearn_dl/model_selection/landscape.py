@@ -19,6 +19,10 @@ from sklearn_dl.model_selection.thinning import representative
 MIN_TRIALS = 5
 
 
+class TooFewTrialsError(ValueError):
+    """A study says too little about its parameters."""
+
+
 class Landscape:
     """Gaussian process of the score over the unit cube of all parameters, from the trials of a study.
 
@@ -49,7 +53,7 @@ class Landscape:
         self.search_space_ = union_space(trials)
         seen = read_observations(study, trials, self.search_space_)
         if len(seen.values) < MIN_TRIALS or not self.search_space_:
-            raise ValueError(
+            raise TooFewTrialsError(
                 f"Landscape: study must have at least {MIN_TRIALS} finished trials of some parameter; "
                 f"it has {len(seen.values)}. Run more first."
             )

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from sklearn_dl.model_selection.folds import Candidate, CrossValidation
-from sklearn_dl.model_selection.landscape import Landscape
+from sklearn_dl.model_selection.landscape import Landscape, TooFewTrialsError
 from sklearn_dl.model_selection.pruning import EpochPruning, FoldPruning, has_epochs
 from sklearn_dl.model_selection.racing import MIN_FOLDS, N_ERRORS_AGAIN, Race, room
 from sklearn_dl.model_selection.shared_study import OUTCOME, Outcome, SharedStudy, origin_of, wait_for_others
@@ -182,7 +182,10 @@ class SearchLoop:
             return True
         if least is None or len(values) < MIN_CANDIDATES or not np.isfinite(max(values)):
             return False
-        return Landscape(self.shared.study).greatest_improvement() < least
+        try:
+            return Landscape(self.shared.study).greatest_improvement() < least
+        except TooFewTrialsError:  # of the ranges and parameters that the latest ones have
+            return False
 
 
 def _outcome(trial: FrozenTrial) -> Outcome:

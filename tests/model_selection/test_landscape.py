@@ -68,6 +68,18 @@ def test_a_search_ends_when_no_improvement_is_expected():
         assert search.best_score_ >= whole.best_score_ - 0.02
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        lambda trial: {"C": 1.0},
+        lambda trial: {"C": trial.suggest_float("C", 1 + trial.number, 2 + trial.number)},
+    ],
+)
+def test_a_search_goes_on_where_too_little_is_known_of_its_parameters(space):
+    search = TPESearchCV(SVC(), space, n_iter=12, min_improvement=0.01, random_state=0).fit(X, Y)
+    assert len(search.cv_results_["params"]) == 12
+
+
 def test_the_best_of_many_trials_and_those_around_it_are_held():
     study = study_of(bump, 400)
     landscape = Landscape(study)

@@ -190,8 +190,7 @@ def _enqueued(search: Any, space: Any) -> list[dict[str, Any]]:
     if search.enqueue is None or search.enqueue == "auto":
         return []
     if search.enqueue == "default":
-        values = clone(search.estimator).get_params()
-        return [space.encode({name: values[name] for name in space.names if name in values})]
+        return [space.encode_defaults(clone(search.estimator).get_params())]
     for params in search.enqueue:
         if not isinstance(params, Mapping):
             raise TypeError(

@@ -17,6 +17,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from sklearn.base import BaseEstimator
 
 
 class Dimension:
@@ -277,6 +278,9 @@ def _index(labels: list[Any], stored: Any) -> int:
 
 
 def _same(choice: Any, value: Any) -> bool:
+    if type(choice) is type(value) and isinstance(choice, BaseEstimator):
+        ours, others = choice.get_params(deep=False), value.get_params(deep=False)
+        return choice is value or all(_same(ours[name], others[name]) for name in ours)
     try:
         return choice is value or (
             type(choice) is type(value)

@@ -138,14 +138,25 @@ class Branches:
 
     def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of the engine for those of a candidate; ValueError if no branch holds them."""
+        return self._first_encoded((index, params) for index in range(len(self.branches)))
+
+    def encode_defaults(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of the engine for those of an estimator; ValueError if no branch holds what it searches.
+
+        A branch that fixes the values of the estimator comes before those that fix others.
+        """
+        of_space = [_of(params, space) for space in self.spaces]
+        of_branch = [_of(params, branch) for branch in self.branches]
+        return self._first_encoded([*enumerate(of_space), *enumerate(of_branch)])
+
+    def _first_encoded(self, told: Iterable[tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
+        """Parameters of the engine for the first of some in a branch that it holds."""
         problems = []
-        for index, branch in enumerate(self.branches):
+        for index, params in told:
             try:
-                stored = self._encode_in(index, branch, params)
+                return self._encode_in(index, self.branches[index], params)
             except ValueError as error:
                 problems.append(str(error))
-            else:
-                return stored
         raise ValueError(
             f"{self.owner}: a candidate to try first, {dict(params)!r}, is not in search_space: "
             f"{'; '.join(dict.fromkeys(problems))}."
@@ -215,7 +226,6 @@ class Function:
         self, function: Callable[[Any], Mapping[str, Any]], estimator: BaseEstimator, owner: str
     ) -> None:
         self.function, self.estimator, self.owner = function, estimator, owner
-        self.names: list[str] = []
 
     def params(self, trial: Any) -> dict[str, Any]:
         """Parameters of a candidate; of a finished trial those that it had."""
@@ -233,6 +243,13 @@ class Function:
     def n_candidates(self, limit: int) -> float:
         """Not known: infinite."""
         return math.inf
+
+    def encode_defaults(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Refused: what a function makes of what it asks for is not known."""
+        raise ValueError(
+            f"{self.owner}: enqueue='default' needs a search_space of dicts; it is a function. List the "
+            "candidates to try first, by the names that the function asks for."
+        )
 
     def encode(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The engine's own parameters, as given."""
@@ -320,6 +337,10 @@ def _applies(name: str, params: Mapping[str, Any], branch: Mapping[str, Dimensio
         return all(parent not in branch for parent in _prefixes(name))
     nearest = max(parents, key=len)
     return _has(params[nearest], name[len(nearest) + 2 :])
+
+
+def _of(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: params[name] for name in names if name in params}
 
 
 def _prefixes(name: str) -> list[str]:

@@ -363,6 +363,24 @@ def test_candidates_to_try_first():
         clone(search).set_params(enqueue=[{"gamma": 1000}]).fit(X, Y)
 
 
+def test_the_values_of_the_estimator_are_tried_first_in_the_space_that_holds_them():
+    spaces = [{"kernel": "linear", "C": Real(0.1, 10)}, {"kernel": ["rbf"], "C": Real(0.1, 5)}]
+    default = TPESearchCV(SVC(C=2.5), spaces, n_iter=2, cv=3, enqueue="default").fit(X, Y)
+    assert default.cv_results_["params"][0] == {"kernel": "rbf", "C": 2.5}
+    fixed = clone(default).set_params(search_space={"kernel": "poly", "C": Real(0.1, 10)}).fit(X, Y)
+    assert fixed.cv_results_["params"][0] == {"kernel": "poly", "C": 2.5}
+    pipe = Pipeline([("scale", MinMaxScaler()), ("clf", SVC(C=3.0))])
+    steps = {
+        "scale": [StandardScaler(), MinMaxScaler((0, 2)), MinMaxScaler()],
+        "clf": [LogisticRegression(), SVC(C=3.0)],
+    }
+    params = TPESearchCV(pipe, steps, n_iter=2, cv=3, enqueue="default").fit(X, Y).cv_results_["params"][0]
+    assert params["scale"] is steps["scale"][2]
+    assert params["clf"] is steps["clf"][1]
+    with pytest.raises(ValueError, match="enqueue='default' needs a search_space of dicts"):
+        TPESearchCV(SVC(), lambda trial: {"C": trial.suggest_float("C", 1, 2)}, enqueue="default").fit(X, Y)
+
+
 def test_the_middle_of_each_space_is_tried_first():
     pipe = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
     scale = [StandardScaler(), "passthrough"]

@@ -184,6 +184,11 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
         """
         return Landscape(self.study_)
 
+    def _check_params(self) -> None:
+        super()._check_params()
+        if self.estimator is None:
+            raise InvalidParameterError(f"{type(self).__name__}: estimator must be an estimator; got None.")
+
     @with_callbacks
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Search, and fit the best candidate on all rows.
@@ -209,8 +214,6 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
             no candidate has a score to choose by.
         """
         self._check_params()
-        if self.estimator is None:
-            raise InvalidParameterError(f"{type(self).__name__}: estimator must be an estimator; got None.")
         scorers, refit_metric = self._get_scorers()
         X, y = self._rows(X, y)
         params = _check_method_params(X, params=params)

@@ -539,6 +539,8 @@ def test_the_engine_is_silent(capsys):
 def test_nothing_without_an_estimator():
     with pytest.raises(ValueError, match="TPESearchCV: estimator must be an estimator; got None"):
         TPESearchCV().fit(X, Y)
+    with pytest.raises(ValueError, match="TPESearchCV: estimator must be an estimator; got None"):
+        TPESearchCV(search_space=SPACE).ask()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ place in the list, a draw from any distribution as its quantile.
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,8 @@ class Categorical(Dimension):
     ordered: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.choices, str) or not hasattr(self.choices, "__len__"):
+        is_ordered = np.iterable(self.choices) and not isinstance(self.choices, str | Mapping | Set)
+        if not is_ordered or not hasattr(self.choices, "__len__"):
             raise ValueError(
                 f"Categorical: choices must be a sequence, such as a list; got {self.choices!r}."
             )
@@ -195,7 +196,8 @@ class Categorical(Dimension):
         value : object
             The choice itself, not a copy.
         """
-        return self.choices[stored if self.ordered else _index(self._labels(), stored)]
+        place = stored if self.ordered else _index(self._labels(), stored)
+        return list(self.choices)[place]  # a series of pandas is indexed by its labels
 
     def encode(self, value: Any) -> Any:
         """Label of a choice.

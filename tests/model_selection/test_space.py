@@ -2,6 +2,7 @@
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 import scipy.stats as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -76,6 +77,12 @@ def test_values_of_a_discrete_distribution_are_those_that_it_has():
     values = [dimension.decode(quantile) for quantile in (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)]
     assert values == [1, 1, 2.5, 2.5, 4, 4]
     assert {type(value) for value in values} == {int, float}
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_choices_may_be_a_series_with_labels_of_its_own(ordered):
+    dimension = Categorical(pd.Series([1.5, 2.5], index=[7, 1]), ordered=ordered)
+    assert [dimension.decode(dimension.encode(value)) for value in (1.5, 2.5)] == [1.5, 2.5]
 
 
 def test_a_distribution_that_only_draws_is_represented_by_sorted_draws():
@@ -239,6 +246,9 @@ def test_a_function_that_returns_no_dict_or_an_unknown_name_is_told():
         (lambda: Integer(1.5, 3), "Integer: low must be a whole number; got 1.5"),
         (lambda: Categorical([]), "Categorical: choices must not be empty"),
         (lambda: Categorical("abc"), "Categorical: choices must be a sequence"),
+        (lambda: Categorical({1, 2}), "Categorical: choices must be a sequence, .* got {1, 2}"),
+        (lambda: Categorical({"a": 1}), "Categorical: choices must be a sequence, .* got {'a': 1}"),
+        (lambda: Categorical(np.array(3)), "Categorical: choices must be a sequence"),
     ],
 )
 def test_bad_dimensions_are_told(make, words):

@@ -9,6 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 _BLUE, _ORANGE, _BLACK, _GREY = "#0072B2", "#D55E00", "#000000", "0.6"
 
+#: Attribute of the trials of a search that were evaluated.
+_OUTCOME = "sklearn_dl:cross_validation"
+
 
 class SearchDisplay:
     r"""History, parallel coordinates, importance of the parameters, or slices of what a search learnt.
@@ -102,17 +105,24 @@ class SearchDisplay:
         ------
         ValueError
             If `kind` or a name in `params` is unknown.
+        TypeError
+            If `estimator` is no such search.
         """
         check_is_fitted(estimator)
-        trials = [t for t in estimator.study_.trials if t.state.is_finished() and t.params]
+        if not hasattr(estimator, "study_"):
+            raise TypeError(
+                f"{cls.__name__}: estimator must have the attribute study_, as BayesSearchCV has; got "
+                f"{type(estimator).__name__}. Of a pipeline pass the last step, pipeline[-1]."
+            )
+        trials = [t for t in estimator.study_.trials if t.value is not None or _OUTCOME in t.user_attrs]
         space: dict[str, Any] = {}
         for trial in trials:
             space.update(trial.distributions)
         values = np.array([np.nan if trial.value is None else trial.value for trial in trials])
-        outcomes = [trial.user_attrs.get("sklearn_dl:cross_validation", {}) for trial in trials]
+        outcomes = [trial.user_attrs.get(_OUTCOME, {}) for trial in trials]
         display = cls(
             values,
-            np.array([bool(outcome.get("stopped")) for outcome in outcomes]),
+            np.array([bool(outcome.get("stopped")) for outcome in outcomes], dtype=bool),
             [dict(trial.params) for trial in trials],
             space,
             landscape=estimator.landscape() if kind == "slice" else None,
@@ -150,9 +160,10 @@ class SearchDisplay:
                 f"{type(self).__name__}: kind must be one of {', '.join(map(repr, drawings))}; got {kind!r}."
             )
         unknown = [name for name in params or [] if name not in self.search_space]
-        if unknown:
+        if unknown or isinstance(params, str):
             raise ValueError(
-                f"{type(self).__name__}: params must be among {list(self.search_space)}; got {unknown}."
+                f"{type(self).__name__}: params must be a list of names among {list(self.search_space)}; "
+                f"got {params!r}."
             )
         names = list(params or self.search_space)
         if kind == "slice" and params is None:
@@ -185,7 +196,7 @@ class SearchDisplay:
 
         ax = self.axes_[0]
         finite = self.scores[np.isfinite(self.scores)]
-        colors = Normalize(finite.min(), finite.max())
+        colors = Normalize(*np.percentile(finite, [0, 100])) if len(finite) else Normalize(0, 1)
         for row in np.argsort(np.nan_to_num(self.scores, nan=-np.inf)):
             held = [
                 (x, _place(self.search_space[n], self.params[row][n]))
@@ -258,7 +269,10 @@ class SearchDisplay:
 def _importances(study: Any) -> dict[str, float]:
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    try:
+        return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+    except RuntimeError:  # all scores are equal
+        return {name: 0.0 for trial in study.trials for name in trial.params}
 
 
 def _panels(ax: Any, n_panels: int) -> np.ndarray:

@@ -82,10 +82,48 @@ def test_it_draws_where_it_is_told(search):
     ("arguments", "words"),
     [
         ({"kind": "pie"}, "kind must be one of 'history', 'parallel', 'importance', 'slice'; got 'pie'"),
-        ({"params": ["gamma"]}, r"params must be among \['C', 'kernel', 'degree'\]; got \['gamma'\]"),
+        (
+            {"params": ["gamma"]},
+            r"must be a list of names among \['C', 'kernel', 'degree'\]; got \['gamma'\]",
+        ),
+        ({"params": "C"}, r"params must be a list of names among \['C', .*; got 'C'"),
         ({"kind": "slice", "params": ["C", "kernel", "degree"]}, "one or two parameters for a slice"),
     ],
 )
 def test_bad_arguments_are_told(search, arguments, words):
     with pytest.raises(ValueError, match=words):
         SearchDisplay.from_estimator(search, **arguments)
+
+
+def test_what_is_no_search_is_told():
+    with pytest.raises(TypeError, match="must have the attribute study_, as BayesSearchCV has; got SVC"):
+        SearchDisplay.from_estimator(SVC().fit([[0], [1]], [0, 1]))
+
+
+@pytest.mark.filterwarnings("ignore:.*search_space holds 1 different candidate")
+def test_a_search_without_parameters_has_a_history():
+    X, y = make_classification(60, 5, random_state=0)
+    fixed = TPESearchCV(SVC(), {"C": 2.0}, n_iter=3).fit(X, y)
+    (line, _) = SearchDisplay.from_estimator(fixed).axes_[0].lines
+    assert line.get_ydata() == [fixed.best_score_]
+    SearchDisplay.from_estimator(fixed, kind="parallel").figure_.canvas.draw()
+
+
+def test_candidates_that_were_given_up_are_not_drawn(tmp_path):
+    X, y = make_classification(60, 5, random_state=0)
+    search = TPESearchCV(SVC(), SPACE, n_iter=4, storage=tmp_path / "search.journal", random_state=0)
+    search.ask()
+    search.fit(X, y)
+    assert len(search.study_.trials) == 5
+    for kind in ("history", "parallel"):
+        assert len(SearchDisplay.from_estimator(search, kind=kind).scores) == 4
+
+
+@pytest.mark.parametrize("score", [0.5, np.nan])
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_equal_scores_have_no_importances_and_missing_ones_are_drawn_too(score):
+    X, y = make_classification(60, 5, random_state=0)
+    search = TPESearchCV(SVC(), SPACE, n_iter=12, scoring=lambda *_: score, refit=False, random_state=0)
+    display = SearchDisplay.from_estimator(search.fit(X, y), kind="importance")
+    assert {bar.get_width() for bar in display.axes_[0].patches} <= {0.0}
+    SearchDisplay.from_estimator(search, kind="parallel").figure_.canvas.draw()

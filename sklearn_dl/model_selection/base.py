@@ -82,8 +82,8 @@ class StudySearchCV(AtomicFit, AskAndTell, Estimator, BaseSearchCV, CallbackSupp
     )
     random_state: RandomState = param(
         default=None,
-        doc="Seed of the sampler. Equal seeds give equal searches, also when one is killed and resumed. "
-        "A ``sampler`` that is given keeps its own seed if this is None.",
+        doc="Seed of the sampler. Equal seeds give equal searches, also when one is resumed after it "
+        "stopped between two candidates. A ``sampler`` that is given keeps its own seed if this is None.",
     )
     error_score: Literal["raise"] | float = param(
         default=np.nan, doc="Score of a fold whose fit fails, or 'raise' to raise its error."

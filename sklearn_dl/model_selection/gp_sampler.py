@@ -302,7 +302,7 @@ class GPSampler(BaseSampler):
         self, seen: Observations, search_space: dict[str, BaseDistribution], rng: np.random.Generator
     ) -> dict[str, Any]:
         rows = SearchRows.of(seen, search_space)
-        turn = next_turn(rows.finished, rows.values, rows.encoding, len(rows.running))
+        turn = next_turn(rows.finished, rows.values, rows.encoding, len(seen.running))
         objective = self._model(rows, turn, rng).objective
         row = None if turn is Turn.WHOLE else propose_on_lines(objective, rows, rng)
         if row is None:

@@ -9,13 +9,16 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from sklearn_dl.model_selection.shared_study import CONTINUES, is_given_up
+
 
 class Observations(NamedTuple):
-    """Finished and running trials: parameters, and values of which lower ones are better."""
+    """Trials that finished, run, or were given up: parameters, and values of which lower ones are better."""
 
     params: list[dict[str, Any]]
     values: np.ndarray  # (n_finished,)
     running: list[dict[str, Any]]
+    given_up: list[dict[str, Any]]
 
 
 def read_observations(
@@ -25,14 +28,15 @@ def read_observations(
 
     A pruned trial counts as its last report, or as the median of the complete ones if that is worse; a failed
     one, and one whose value is infinitely bad, as the worst: either was no better than that, and the
-    surrogate learns to stay away.
+    surrogate learns to stay away. A candidate of a search that was given up because its process ended is none
+    of these: nothing is known of it.
     """
     sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
     inside = [trial for trial in trials if _is_inside(trial, space)]
     complete = [t for t in inside if t.state == TrialState.COMPLETE]
     finite = [sign * t.value for t in complete if t.value is not None and math.isfinite(t.value)]
     if not finite:
-        return Observations([], np.empty(0), [])
+        return Observations([], np.empty(0), [], [])
     best, median, worst = min(finite), float(np.median(finite)), max(finite)
     params, values = [], []
     for trial in inside:  # in the order of their numbers, which says what was learnt last
@@ -42,11 +46,12 @@ def read_observations(
         elif trial.state == TrialState.PRUNED:
             params.append(trial.params)
             values.append(min(max(_last_report(trial, sign, worst), median), worst))
-        elif trial.state == TrialState.FAIL and trial.params:
+        elif trial.state == TrialState.FAIL and trial.params and not is_given_up(trial):
             params.append(trial.params)
             values.append(worst)
     running = [trial.params for trial in inside if trial.state == TrialState.RUNNING and trial.params]
-    return Observations(params, np.array(values), running)
+    given_up = [t.params for t in inside if is_given_up(t) and t.params and CONTINUES not in t.user_attrs]
+    return Observations(params, np.array(values), running, given_up)
 
 
 def union_space(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:

@@ -24,14 +24,14 @@ class SearchRows(NamedTuple):
     encoding: SpaceEncoding
     finished: np.ndarray  # (n, n_columns), in the order of their numbers
     values: np.ndarray  # (n,); lower is better
-    running: np.ndarray  # (n_running, n_columns)
+    running: np.ndarray  # (n_running, n_columns), and those that were given up
 
     @classmethod
     def of(cls, seen: Observations, search_space: Mapping[str, BaseDistribution]) -> "SearchRows":
         """Encode what was observed."""
         encoding = SpaceEncoding(search_space, learn_conditions(seen.params, search_space))
         finished = np.stack([encoding.encode(params) for params in seen.params])
-        running = [encoding.encode(params) for params in seen.running]
+        running = [encoding.encode(params) for params in seen.running + seen.given_up]
         return cls(encoding, finished, seen.values, np.array(running).reshape(-1, finished.shape[1]))
 
     @property

@@ -327,6 +327,11 @@ def latest(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return list(place.values())
 
 
+def is_given_up(trial: FrozenTrial) -> bool:
+    """Whether a trial ended because its process did: that says nothing of its parameters."""
+    return trial.state == TrialState.FAIL and OWNER in trial.user_attrs and OUTCOME not in trial.user_attrs
+
+
 def _is_evaluated(trial: FrozenTrial) -> bool:
     return trial.state.is_finished() and OUTCOME in trial.user_attrs
 

@@ -22,8 +22,9 @@ from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
-from sklearn_dl.model_selection import Real, loop, racing
+from sklearn_dl.model_selection import GPSampler, Real, loop, racing
 from sklearn_dl.model_selection import storage as storage_module
+from sklearn_dl.model_selection.history import read_observations
 from sklearn_dl.model_selection.shared_study import CONTINUES, OUTCOME
 from sklearn_dl.model_selection.storage import OWNER, open_storage
 
@@ -320,6 +321,23 @@ def test_an_interrupted_search_leaves_no_running_trial(tmp_path):
     assert TrialState.RUNNING not in states(file)
     assert not hasattr(unfinished, "cv_results_")
     assert len(shifts(search(file, 6).fit(X, Y))) == 6
+
+
+def test_nothing_is_known_of_a_candidate_that_was_interrupted(tmp_path):
+    file = tmp_path / "search.journal"
+    search(file, 6).fit(X, Y)
+    search(file, 7).ask()  # given up by what resumes the search
+    search(file, 8).set_params(search_space={"shift": Real(-2, 2)}).fit(X, Y)
+    given_up = [trial for trial in trials(file) if OUTCOME not in trial.user_attrs]
+    assert [trial.state for trial in given_up] == [TrialState.FAIL]
+    study = optuna.load_study(study_name="search", storage=open_storage(file, "test"))
+    seen = read_observations(study, study.trials, given_up[0].distributions)
+    assert seen.given_up == [given_up[0].params]
+    assert given_up[0].params not in seen.params + seen.running
+    assert len(seen.values) == 8
+    study.sampler = GPSampler(seed=0, n_startup_trials=3)
+    suggested = study.ask(given_up[0].distributions).params["shift"]
+    assert abs(suggested - given_up[0].params["shift"]) > 4e-3  # a thousandth of the range
 
 
 def test_other_folds_or_rows_are_refused(tmp_path):

@@ -71,7 +71,8 @@ class Branches:
             slots.append({})
             for name, dimension in branch.items():
                 distribution = dimension.distribution
-                shared = first.setdefault(name, distribution) == distribution
+                is_taken = name == BRANCH and len(self.branches) > 1
+                shared = first.setdefault(name, distribution) == distribution and not is_taken
                 slots[-1][name] = Slot(name if shared else f"{name}@{index}", dimension, distribution)
         return slots
 

@@ -168,6 +168,20 @@ def test_a_list_of_spaces_gives_candidates_of_each_with_its_own_parameters():
     assert names == {"space", "C", "C@1", "gamma"}
 
 
+def test_a_parameter_may_have_the_name_by_which_the_engine_knows_the_space():
+    class Spaced(SVC):
+        def __init__(self, space=0, C=1.0):
+            super().__init__(C=C)
+            self.space = space
+
+    written = [{"space": [0, 1], "C": Real(1, 2)}, {"space": Real(5, 6)}]
+    params, _ = draws(search_space(written, Spaced(), "Search"))
+    assert {p["space"] for p in params if "C" in p} == {0, 1}
+    assert all(5 <= p["space"] <= 6 for p in params if "C" not in p)
+    params, study = draws(search_space(written[0], Spaced(), "Search"))
+    assert set(study.trials[0].params) == {"space", "C"}
+
+
 def test_parameters_of_a_step_are_searched_where_the_chosen_step_has_them():
     pipe = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
     space = search_space(

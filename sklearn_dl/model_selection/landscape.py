@@ -51,6 +51,7 @@ class Landscape:
     def __init__(self, study: optuna.Study) -> None:
         trials = study.get_trials(deepcopy=False)
         self.search_space_ = union_space(trials)
+        self._names = {name for trial in trials for name in trial.params}
         seen = read_observations(study, trials, self.search_space_)
         if len(seen.values) < MIN_TRIALS or not self.search_space_:
             raise TooFewTrialsError(
@@ -86,6 +87,11 @@ class Landscape:
         -------
         mean, std : ndarray of shape (n_points,)
             In units of the score.
+
+        Raises
+        ------
+        ValueError
+            If the study knows no parameter of a name.
         """
         return self._predict(self._encode(params))
 
@@ -125,6 +131,17 @@ class Landscape:
         return float(self._improvement(self._encoding.snap(np.vstack([spread, near]))).max())
 
     def _encode(self, params: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        if isinstance(params, Mapping):
+            raise TypeError(
+                f"Landscape: params must be a list of dicts, one a point; got the dict {params!r}."
+            )
+        for one in params:
+            unknown = sorted(one.keys() - self._names)
+            if unknown:
+                raise ValueError(
+                    "Landscape: params must have names that the study knows, "
+                    f"{', '.join(sorted(self._names))}; got {', '.join(map(repr, unknown))}."
+                )
         return np.array([self._encoding.encode(one) for one in params])
 
     def _predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,6 +90,15 @@ def test_the_best_of_many_trials_and_those_around_it_are_held():
     assert np.abs(landscape.predict(points)[0] - truth).max() < 0.05
 
 
+def test_names_that_the_study_does_not_know_are_told():
+    landscape = Landscape(study_of(bump, 6))
+    known = sorted(landscape.search_space_)
+    with pytest.raises(ValueError, match=rf"names that the study knows, {', '.join(known)}; got 'gama'"):
+        landscape.predict([{"gama": 1.0}])
+    with pytest.raises(TypeError, match="must be a list of dicts, one a point; got the dict"):
+        landscape.expected_improvement({known[0]: 1.0})
+
+
 def test_too_few_trials_are_told():
     with pytest.raises(ValueError, match=r"at least 5 finished trials.*it has 4"):
         Landscape(study_of(bump, 4))

@@ -380,7 +380,7 @@ def _hash_of_rows(X: Any) -> str | None:
     if sparse.issparse(X):
         rows = X.tocsr()
         return joblib.hash((rows.shape, rows.data, rows.indices, rows.indptr))
-    if hasattr(X, "columns"):
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):  # of pandas and polars
         return joblib.hash([np.asarray(X[name]) for name in X.columns])
     if isinstance(X, np.ndarray) or is_tensor(X):
         return joblib.hash(to_host(X))

@@ -72,7 +72,7 @@ class Rows(Dataset):
         if not shuffled and isinstance(self.X, Tensor):
             yield from _split(Batch(self.X, self.y, self.weight), batch_size)
             return
-        order = torch.randperm(n_rows, generator=generator) if shuffled else torch.arange(n_rows)
+        order = shuffled_places(n_rows, generator) if shuffled else torch.arange(n_rows, device="cpu")
         block_size = batch_size * max(1, _BLOCK_VALUES // (self._values_per_row() * batch_size))
         for index in order.split(_sizes(n_rows, block_size)):
             yield from _split(self.take(index), batch_size)
@@ -205,6 +205,11 @@ def _batches_of(source: Any, batch_size: int, generator: torch.Generator | None 
         return source
     shuffle = generator is not None and hasattr(source, "__len__")
     return DataLoader(source, batch_size, shuffle=shuffle, generator=generator)
+
+
+def shuffled_places(n_rows: int, generator: torch.Generator | None) -> Tensor:
+    """Indices of all rows as `generator` shuffles them, on the CPU as it is."""
+    return torch.randperm(n_rows, generator=generator, device="cpu")
 
 
 def _sizes(n_rows: int, size: int) -> list[int]:

@@ -39,6 +39,29 @@ def known_devices() -> list[str]:
 
 
 @contextmanager
+def ordinary_tensors() -> Iterator[None]:
+    """Within the block torch makes float32 tensors on the CPU that can be trained, whatever it was told.
+
+    So a module gets the same weights under ``torch.set_default_dtype``, ``torch.set_default_device``,
+    ``torch.no_grad`` and ``torch.inference_mode``.
+    """
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with recorded_gradients(), torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def recorded_gradients() -> Iterator[None]:
+    """Within the block gradients are recorded, also inside ``torch.no_grad`` or ``torch.inference_mode``."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextmanager
 def threads_worth(operations: float) -> Iterator[None]:
     """Within the block torch uses one thread if a step has few floating-point operations.
 
@@ -64,7 +87,7 @@ def keep_freed_memory() -> None:
     larger block. Fetching 2 MB again takes as long as a convolution of as many values. The block is never
     written to, so it takes no memory itself.
     """
-    torch.empty(_LARGEST_KEPT, dtype=torch.uint8)
+    torch.empty(_LARGEST_KEPT, dtype=torch.uint8, device="cpu")
 
 
 _LARGEST_KEPT = 31 << 20  # glibc heeds blocks below 32 MB

@@ -181,7 +181,7 @@ class RowReader(TrainingParameters):
         is_ready = self._x_mean is None and isinstance(X, np.ndarray) and X.dtype == self._dtype
         if is_ready and self._leaves_input_alone and X.flags.c_contiguous and X.flags.writeable:
             return torch.from_numpy(X).to(self._device)
-        scaled = torch.empty(X.shape, dtype=self._torch_dtype)
+        scaled = torch.empty(X.shape, dtype=self._torch_dtype, device="cpu")
         out = scaled.numpy()
         try:
             with np.errstate(over="raise"):

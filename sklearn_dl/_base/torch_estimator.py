@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_rows
 from sklearn_dl._base.criterion import RowLoss
-from sklearn_dl._base.devices import resolve_device
+from sklearn_dl._base.devices import ordinary_tensors, recorded_gradients, resolve_device
 from sklearn_dl._base.display import NetworkHTML
 from sklearn_dl._base.errors import in_words
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -117,7 +117,8 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         """The skorch net, with ``module_``, ``optimizer_``, ``history``, ``forward``, ``save_params`` ..."""
         check_is_fitted(self)
         if "_net" not in vars(self):
-            self._net = self._restore_net()
+            with recorded_gradients():
+                self._net = self._restore_net()
         return self._net
 
     @property
@@ -200,15 +201,16 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _safely(self, resume: bool, *args: Any, **kwargs: Any) -> "TorchEstimator":
         """Train; after an error put everything back as it was."""
-        put_net_back = self.net_.checkpoint() if resume else None
-        before = self.__dict__.copy()
-        try:
-            return self._train(resume, *args, **kwargs)
-        except BaseException:
-            self.__dict__ = before
-            if put_net_back is not None:
-                put_net_back()
-            raise
+        with recorded_gradients():
+            put_net_back = self.net_.checkpoint() if resume else None
+            before = self.__dict__.copy()
+            try:
+                return self._train(resume, *args, **kwargs)
+            except BaseException:
+                self.__dict__ = before
+                if put_net_back is not None:
+                    put_net_back()
+                raise
 
     @with_callbacks
     def _train(
@@ -261,11 +263,12 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     # -- the net, and the state it is rebuilt from
 
     def _make_net(self) -> TrainingNet:
-        members = [self._build_module(self._sample_shape, self._n_outputs) for _ in range(self.n_members)]
-        module = members[0] if self.n_members == 1 else Ensemble(members, average=self._averaged_kind())
-        module.to(self._device, self._torch_dtype)
-        criterion = self._make_criterion().to(self._device, self._torch_dtype)
-        return TrainingNet(module, owner=self, criterion=criterion, device=self._device)
+        with ordinary_tensors():
+            members = [self._build_module(self._sample_shape, self._n_outputs) for _ in range(self.n_members)]
+            module = members[0] if self.n_members == 1 else Ensemble(members, average=self._averaged_kind())
+            module.to(self._device, self._torch_dtype)
+            criterion = self._make_criterion().to(self._device, self._torch_dtype)
+            return TrainingNet(module, owner=self, criterion=criterion, device=self._device)
 
     def _closed_form_gradients(self, module: nn.Module) -> Backprop | None:
         """Gradients in closed form, if loss and module have them."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sklearn_dl._base.batches import Batch, Rows
+from sklearn_dl._base.batches import Batch, Rows, shuffled_places
 
 
 class DomainBatch(Batch):
@@ -81,5 +81,5 @@ def _order(n_rows: int, n_taken: int, generator: torch.Generator | None) -> Tens
     """Indices of rows, all of them again and again, each time in a new order."""
     passes = math.ceil(n_taken / n_rows)
     if generator is None:
-        return torch.arange(n_rows).repeat(passes)[:n_taken]
-    return torch.cat([torch.randperm(n_rows, generator=generator) for _ in range(passes)])[:n_taken]
+        return torch.arange(n_rows, device="cpu").repeat(passes)[:n_taken]
+    return torch.cat([shuffled_places(n_rows, generator) for _ in range(passes)])[:n_taken]

@@ -30,7 +30,7 @@ def norm_pool_relu(X: Tensor, norm: nn.BatchNorm2d, pool: nn.MaxPool2d, relu: nn
     """
     if not fuses(X, norm, pool, relu):
         return relu(pool(norm(X)))
-    statistics = torch.empty(3, norm.num_features)
+    statistics = X.new_empty(3, norm.num_features)
     pooled = _NormPoolReLU.apply(X, norm.weight, norm.bias, norm.eps, statistics)
     if norm.track_running_stats:
         track(norm, statistics[0], statistics[1], X.numel() // norm.num_features)
@@ -98,7 +98,7 @@ class _NormPoolReLU(torch.autograd.Function):
 
         n, depth, height, width = X.shape
         pooled, winners, places = (
-            torch.empty((n, height // 2, width // 2, depth), dtype=dtype)
+            X.new_empty((n, height // 2, width // 2, depth), dtype=dtype)
             for dtype in (torch.float32, torch.float32, torch.uint8)
         )
         written: Any = [tensor.numpy() for tensor in (statistics, pooled, winners, places)]
@@ -118,7 +118,7 @@ class _NormPoolReLU(torch.autograd.Function):
             return *gradients_by_autograd(pooled, (X, weight, bias), gradient), None, None
         from sklearn_dl.nn.norm_pool_kernels import differentiate
 
-        of_X, of_parameters = torch.empty_like(X), torch.empty(2, len(weight))
+        of_X, of_parameters = torch.empty_like(X), X.new_empty(2, len(weight))
         arriving = _pixels(gradient.contiguous(memory_format=torch.channels_last))
         given = (_pixels(X), weight.detach().numpy(), *ctx.written, arriving)
         arrays: Any = (*given, _pixels(of_X), of_parameters.numpy())

@@ -93,7 +93,7 @@ def project_conflicts(gradients: Sequence[Tensor]) -> list[Tensor]:
     """
     projected = []
     for i, gradient in enumerate(gradients):
-        for j in torch.randperm(len(gradients)).tolist():
+        for j in torch.randperm(len(gradients), device="cpu").tolist():
             if i == j:
                 continue
             other = gradients[j]

@@ -120,7 +120,7 @@ class _Stem(torch.autograd.Function):
         from sklearn_dl.nn.stem_kernels import differentiate_stem
 
         n_outputs, depth, side, _ = weight.shape
-        of_kernel, of_norm = torch.empty(side, side, depth, n_outputs), torch.empty(2, n_outputs)
+        of_kernel, of_norm = X.new_empty(side, side, depth, n_outputs), X.new_empty(2, n_outputs)
         arriving = gradient.permute(0, 2, 3, 1).contiguous().numpy()
         given = (ctx.kernel, side, norm_weight.detach().numpy(), *ctx.kept, arriving)
         arrays: Any = (*given, of_kernel.view(-1, n_outputs).numpy(), of_norm.numpy())

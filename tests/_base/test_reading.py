@@ -164,7 +164,7 @@ def test_weights_in_a_stream_count_as_they_do_beside_an_array(class_weight, iris
     # The same two steps, on arrays that are not shuffled.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "_MOST_ROWS_TO_MERGE", 0)
-        patch.setattr(torch, "randperm", lambda n, generator: torch.arange(n))
+        patch.setattr(torch, "randperm", lambda n, **options: torch.arange(n))
         in_memory = classifier(**params).fit(X, y, weight)
     np.testing.assert_allclose(streamed.predict_proba(X), in_memory.predict_proba(X), rtol=1e-5)
 

@@ -1,4 +1,6 @@
+import pickle
 import random
+from contextlib import contextmanager
 
 import joblib
 import numpy as np
@@ -149,6 +151,40 @@ def test_the_global_states_do_not_influence_a_fit(iris):
         random.seed(seed)
         fits.append(classifier().fit(X, y).predict_proba(X))
     np.testing.assert_array_equal(*fits)
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+SETTINGS = {
+    "float64 by default": lambda: default_dtype(torch.float64),
+    "another device by default": lambda: torch.device("meta"),
+    "no gradients": torch.no_grad,
+    "inference": torch.inference_mode,
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("estimator", [MLPClassifier, classifier], ids=["closed form", "autograd"])
+def test_what_torch_was_told_for_all_tensors_does_not_influence_a_fit(estimator, setting, iris):
+    X, y = iris
+    params = {"max_epochs": 2, "batch_size": 32, "random_state": 0}
+    expected = estimator(**params).fit(X, y)
+    with setting():
+        before = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_default_device()
+        model = estimator(**params).fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+        loaded = pickle.loads(pickle.dumps(model.set_params(warm_start=True)))
+        np.testing.assert_array_equal(loaded.predict_proba(X), expected.predict_proba(X))
+        assert before == (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_default_device())
+    np.testing.assert_array_equal(loaded.fit(X, y).predict_proba(X), model.fit(X, y).predict_proba(X))
 
 
 def test_fits_in_two_threads_at_once_give_the_bits_that_they_give_alone(iris):

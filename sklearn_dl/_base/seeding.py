@@ -35,6 +35,18 @@ def draw_seed(random_state: Any) -> int:
     return int(np.random.SeedSequence(int(random_state)).generate_state(1)[0] >> 1)
 
 
+def seed_global_streams(seed: int, device: torch.device) -> None:
+    """Seed torch, numpy and python; to be called within :func:`isolated_randomness`."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
 @contextmanager
 def isolated_randomness(seed: int, device: torch.device) -> Iterator[torch.Generator]:
     """Seed torch, numpy and python for the block; give a generator; restore all three afterwards.
@@ -46,14 +58,7 @@ def isolated_randomness(seed: int, device: torch.device) -> Iterator[torch.Gener
         numpy_state, python_state = np.random.get_state(), random.getstate()
         mps_state = torch.mps.get_rng_state() if device.type == "mps" else None
         try:
-            torch.default_generator.manual_seed(seed)
-            if device.type == "cuda":
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(seed)
-            elif device.type == "mps":
-                torch.mps.manual_seed(seed)
-            np.random.seed(seed)
-            random.seed(seed)
+            seed_global_streams(seed, device)
             yield torch.Generator().manual_seed(seed)
         finally:
             np.random.set_state(numpy_state)

@@ -16,7 +16,7 @@ from sklearn_dl._base.display import NetworkHTML
 from sklearn_dl._base.errors import in_words
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
 from sklearn_dl._base.reading import RowReader
-from sklearn_dl._base.seeding import draw_seed, isolated_randomness
+from sklearn_dl._base.seeding import draw_seed, isolated_randomness, seed_global_streams
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.nn import Backprop, Ensemble, count_parameters
 
@@ -56,6 +56,7 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     }
 
     _partially_fitted = False
+    _module_seed = 0  # what the module draws and keeps to itself is drawn again when it is rebuilt
     _history_columns: ClassVar[tuple[str, ...]] = (
         "epoch", "train_loss", "valid_loss", "valid_score", "lr", "dur",
     )  # fmt: skip
@@ -234,6 +235,8 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
             read = self._read_stream if is_stream(X) else self._read_rows
             train, valid = read(X, y, sample_weight, resume=resume, classes=classes, seed=seed)
             if not resume:
+                self._module_seed = seed
+                seed_global_streams(seed, self._device)  # whatever reading the rows has drawn
                 self._net = self._make_net()
             data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             tasks = EpochTasks(self, data, n_epochs, self._record_training)
@@ -311,7 +314,7 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         """Net with the saved weights, built by the parameters of the fit."""
         as_fitted = object.__new__(type(self))
         as_fitted.__dict__ = {**self.__dict__, **self._fit_params}
-        with isolated_randomness(0, self._device):
+        with isolated_randomness(self._module_seed, self._device):
             net = as_fitted._make_net()
         try:
             net.load_arrays(self._weights)

@@ -175,6 +175,60 @@ def test_a_loaded_model_trains_on_as_if_it_had_not_been_saved(params, there_and_
     assert_answers_alike(model, copy, X)
 
 
+# -- modules that keep more than weights
+
+
+class Unregistered(nn.Module):
+    """Draws frequencies that are in no state dict."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.frequencies = torch.randn(n_features, 9)
+        self.head = nn.Linear(9, n_outputs)
+
+    def forward(self, X):
+        return self.head(torch.cos(X @ self.frequencies))
+
+
+class NotPersistent(Unregistered):
+    def __init__(self, n_features, n_outputs):
+        super().__init__(n_features, n_outputs)
+        frequencies = self.__dict__.pop("frequencies")
+        self.register_buffer("frequencies", frequencies, persistent=False)
+
+
+class Columns(nn.Linear):
+    """Looks at columns that are drawn by numpy."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__(2, n_outputs)
+        self.columns = np.random.permutation(n_features)[:2]
+
+    def forward(self, X):
+        return super().forward(X[:, self.columns])
+
+
+@pytest.mark.parametrize("random_state", [3, None])
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("module", [Unregistered, NotPersistent, Columns])
+def test_what_a_module_drew_and_keeps_to_itself_is_the_same_after_loading(
+    module, n_members, random_state, iris
+):
+    model = NeuralNetClassifier(module, n_members=n_members, max_epochs=2, random_state=random_state)
+    model.fit(*iris)
+    assert_answers_alike(model, pickle.loads(pickle.dumps(model)), iris[0])
+
+
+def test_that_holds_where_reading_a_stream_has_drawn_too(iris):
+    class Drawing:
+        def __iter__(self):
+            torch.rand(3), np.random.rand(3)
+            yield iris
+
+    model = NeuralNetClassifier(Unregistered, **FAST).fit(Drawing())
+    assert_answers_alike(model, pickle.loads(pickle.dumps(model)), iris[0])
+
+
 # -- what has changed meanwhile
 
 

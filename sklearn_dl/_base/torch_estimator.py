@@ -276,9 +276,10 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     def _closed_form_gradients(self, module: nn.Module) -> Backprop | None:
         """Gradients in closed form, if loss and module have them."""
         is_plain = type(self)._loss is TorchEstimator._loss and self._fit_params["precision"] != "bf16"
-        if not is_plain or not Backprop.supports(module):
-            return None
         criterion = self._net.criterion_
+        is_fixed = not any(parameter.requires_grad for parameter in criterion.parameters())
+        if not (is_plain and is_fixed and Backprop.supports(module)):
+            return None
         return Backprop(module, criterion.loss if isinstance(self.loss, str) else criterion)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -597,6 +597,30 @@ def test_a_loss_of_its_own_may_be_one_number_for_the_whole_batch(line):
     assert slope == pytest.approx(0.5, abs=0.03)
 
 
+class Tempered(nn.Module):
+    """Cross-entropy with a temperature that is trained beside the network."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, outputs, target):
+        return nn.functional.cross_entropy(outputs / self.temperature, target, reduction="none")
+
+
+def test_a_loss_with_parameters_learns_them_beside_any_network(iris):
+    class ByAutograd(MLPClassifier):
+        def _loss(self, module, batch):
+            return super()._loss(module, batch)
+
+    params = {**PLAIN, "loss": Tempered, "lr": 0.1, "precision": "float64"}
+    model, expected = (kind(4, **params).fit(*iris) for kind in (MLPClassifier, ByAutograd))
+    temperatures = [each.net_.criterion_.loss.temperature.item() for each in (model, expected)]
+    assert temperatures[1] != 1.0
+    np.testing.assert_allclose(*temperatures, rtol=1e-12)
+    np.testing.assert_allclose(model.predict_proba(iris[0]), expected.predict_proba(iris[0]), rtol=1e-9)
+
+
 def test_the_end_of_each_epoch_is_told_to_the_estimator(iris):
     epochs = []
 

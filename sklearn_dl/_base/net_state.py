@@ -21,6 +21,7 @@ class NetState:
     """Part of `TrainingNet`: puts its state aside and takes it up again."""
 
     module_: nn.Module
+    criterion_: nn.Module
     optimizer_: Any
     history: Any
     _owner: Any
@@ -47,12 +48,13 @@ class NetState:
 
     def checkpoint(self) -> Callable[[], None]:
         """Function that puts everything training changes back to what it is now."""
-        states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
+        trained = (self.module_, self.criterion_, self.optimizer_)
+        states = copy.deepcopy([part.state_dict() for part in trained])
         history, average, raw = list(self.history), copy.deepcopy(self._average), self._raw_state
 
         def put_back() -> None:
-            self.module_.load_state_dict(states[0])
-            self.optimizer_.load_state_dict(states[1])
+            for part, state in zip(trained, states, strict=True):
+                part.load_state_dict(state)
             self._remember(history)
             self._average, self._raw_state = average, raw
 
@@ -70,12 +72,16 @@ class NetState:
         if with_optimizer:
             state["optimizer"] = optimizer_arrays(self.optimizer_)
             state["raw_module"] = None if raw is None else to_arrays(raw)
+            if criterion := to_arrays(self.criterion_.state_dict()):
+                state["criterion"] = criterion
         return state
 
     def load_arrays(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`arrays` gave."""
         self.module_.load_state_dict(to_tensors(state["module"]))
         self._set_training(False)
+        if state.get("criterion"):
+            self.criterion_.load_state_dict(to_tensors(state["criterion"]))
         if state.get("optimizer"):
             load_optimizer_arrays(self.optimizer_, state["optimizer"])
         if state.get("raw_module"):

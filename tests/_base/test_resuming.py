@@ -285,6 +285,36 @@ def test_the_state_of_any_optimizer_is_saved_and_taken_up(optimizer, iris):
     )
 
 
+class Tempered(torch.nn.Module):
+    """Cross-entropy with a temperature that is trained beside the network."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, outputs, target):
+        return torch.nn.functional.cross_entropy(outputs / self.temperature, target, reduction="none")
+
+
+def test_what_the_loss_has_learnt_is_saved_and_taken_up(iris):
+    model = classifier(loss=Tempered, lr=0.1, warm_start=True).fit(*iris)
+    learnt = model.net_.criterion_.loss.temperature.item()
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy.net_.criterion_.loss.temperature.item() == learnt != 1.0
+    np.testing.assert_array_equal(
+        copy.fit(*iris).predict_proba(iris[0]), model.fit(*iris).predict_proba(iris[0])
+    )
+
+
+def test_what_the_loss_has_learnt_is_put_back_after_a_failed_part(iris):
+    X, y = iris
+    model = classifier(loss=Tempered, lr=0.1).partial_fit(X, y)
+    learnt = model.net_.criterion_.loss.temperature.item()
+    with pytest.raises(ArithmeticError):
+        model.set_params(lr=1e38, optimizer="sgd").partial_fit(X, y)
+    assert model.net_.criterion_.loss.temperature.item() == learnt
+
+
 def test_a_transformer_can_be_trained_in_parts(iris):
     X = iris[0]
     model = partially(NeuralNetTransformer(lr=0.01, random_state=0, batch_size=32), 30, X)

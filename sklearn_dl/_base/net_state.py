@@ -21,14 +21,14 @@ class NetState:
     """Part of `TrainingNet`: puts its state aside and takes it up again."""
 
     module_: nn.Module
-    criterion_: nn.Module
+    criterion_: Any
     optimizer_: Any
     history: Any
     _owner: Any
     _tasks: Any
-    _average: RunningAverage | None
+    _average: RunningAverage | None  # while it trains
     _best_state: dict[str, Tensor] | None
-    _raw_state: dict[str, Tensor] | None  # not averaged, where the module holds the average
+    _raw_state: dict[str, Tensor] | None  # what training goes on from, where the module holds the average
 
     _set_training: Callable[[bool], None]  # skorch's
 
@@ -50,13 +50,13 @@ class NetState:
         """Function that puts everything training changes back to what it is now."""
         trained = (self.module_, self.criterion_, self.optimizer_)
         states = copy.deepcopy([part.state_dict() for part in trained])
-        history, average, raw = list(self.history), copy.deepcopy(self._average), self._raw_state
+        history, raw = list(self.history), self._raw_state
 
         def put_back() -> None:
             for part, state in zip(trained, states, strict=True):
                 part.load_state_dict(state)
             self._remember(history)
-            self._average, self._raw_state = average, raw
+            self._average, self._raw_state = None, raw
 
         return put_back
 
@@ -86,7 +86,6 @@ class NetState:
             load_optimizer_arrays(self.optimizer_, state["optimizer"])
         if state.get("raw_module"):
             self._raw_state = to_tensors(state["raw_module"])
-            self._average = RunningAverage(self.module_, self._owner.ema_decay, n_averaged=1)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]

@@ -131,8 +131,10 @@ class TrainingNet(NetState, NeuralNet):
         self._lr_scale, self._stalled, self._best_loss, self._stopped_by = 1.0, 0, np.inf, ""
         self._scale_lr(1.0)
         self.batch_size = n_batch_rows(owner.batch_size, len(rows) if isinstance(rows, Rows) else None)
-        if owner.ema_decay is not None and self._average is None:
-            self._average = RunningAverage(self.module_, owner.ema_decay)
+        self._average = None
+        if owner.ema_decay is not None:
+            is_average = self._raw_state is not None  # then the module holds it
+            self._average = RunningAverage(self.module_, owner.ema_decay, n_averaged=int(is_average))
         if self._raw_state is not None:
             self.module_.load_state_dict(self._raw_state)
         if owner.compile:
@@ -155,9 +157,11 @@ class TrainingNet(NetState, NeuralNet):
             )
         if best is not None:
             self.module_.load_state_dict(best)
+            self._raw_state = None if self._average is None else best
         elif self._average is not None:
             self._raw_state = copied(self.module_.state_dict())
             self.module_.load_state_dict(self._average.module.state_dict())
+        self._average = None
         if self._witness is not None:
             witness, self._witness = self._witness, None
             if not torch.isfinite(self.validation_step(witness)["loss"]):

@@ -285,6 +285,36 @@ def test_the_state_of_any_optimizer_is_saved_and_taken_up(optimizer, iris):
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"ema_decay": 0.9, "early_stopping": True}, {}),
+        ({"ema_decay": 0.9, "early_stopping": True, "n_members": 2}, {}),
+        ({}, {"ema_decay": 0.9}),
+        ({"ema_decay": 0.9}, {"ema_decay": 0.5}),
+        ({"ema_decay": 0.9}, {"ema_decay": None}),
+    ],
+    ids=str,
+)
+def test_averages_go_on_after_loading_as_if_they_had_not_been_saved(first, then, iris):
+    model = classifier(warm_start=True, lr=0.1, batch_size=16, **first).fit(*iris)
+    for _ in range(2):
+        copy = pickle.loads(pickle.dumps(model))
+        probabilities = [each.set_params(**then).fit(*iris).predict_proba(iris[0]) for each in (model, copy)]
+        np.testing.assert_array_equal(*probabilities)
+
+
+def test_another_ema_decay_holds_from_the_next_call_on(line):
+    X, y = line
+    model = regressor(ema_decay=0.9, warm_start=True).fit(X, y)
+    raw = {name: value.clone() for name, value in model.net_._raw_state.items()}
+    average = {name: value.clone() for name, value in model.module_.state_dict().items()}
+    model.set_params(ema_decay=0.25, max_epochs=1, lr=1e-12).fit(X, y)  # the weights stay
+    for name, value in model.module_.state_dict().items():
+        expected = 0.25 * average[name] + 0.75 * raw[name]
+        torch.testing.assert_close(value, expected)
+
+
 class Tempered(torch.nn.Module):
     """Cross-entropy with a temperature that is trained beside the network."""
 

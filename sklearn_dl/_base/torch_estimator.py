@@ -229,7 +229,7 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         seed = draw_seed(self.random_state)
         if not resume:
             self._device = resolve_device(self.device, type(self).__name__)
-            self._fit_params = self.get_params(deep=False)
+            self._fit_params = _kept(self.get_params(deep=False))
         n_done = self.n_iter_ if resume else 0
         with isolated_randomness(seed + n_done, self._device) as generator:
             read = self._read_stream if is_stream(X) else self._read_rows
@@ -313,8 +313,7 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _restore_net(self) -> TrainingNet:
         """Net with the saved weights, built by the parameters of the fit."""
-        as_fitted = object.__new__(type(self))
-        as_fitted.__dict__ = {**self.__dict__, **self._fit_params}
+        as_fitted = self._as_fitted()
         with isolated_randomness(self._module_seed, self._device):
             net = as_fitted._make_net()
         try:
@@ -326,6 +325,12 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
             ) from error
         net.take_up(self, self.history_)
         return net
+
+    def _as_fitted(self) -> "TorchEstimator":
+        """Copy with the parameters of the fit."""
+        as_fitted = object.__new__(type(self))
+        as_fitted.__dict__ = {**self.__dict__, **self._fit_params}
+        return as_fitted
 
     # -- predictions
 
@@ -362,3 +367,12 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
         """Rows without targets, for the skorch net's own ``predict`` and ``forward``."""
         X = self._tensor(self._read_X(X, reset=False))
         return Rows(X, torch.zeros(len(X), device=X.device))
+
+
+def _kept(value: Any) -> Any:
+    """`value` itself, but copies of dicts, lists and arrays, which the caller may change in place."""
+    if isinstance(value, dict):
+        return {key: _kept(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_kept(item) for item in value]
+    return value.copy() if isinstance(value, np.ndarray) else value

@@ -174,6 +174,11 @@ class DeepAdapter(TakesDomains, _DomainRowReader, ArrayInput, AnyModule, ABC):
             )
         return module
 
+    def _as_fitted(self) -> "DeepAdapter":
+        as_fitted: Any = super()._as_fitted()
+        as_fitted.pretrained = None  # its weights are not needed again, and may be others by now
+        return as_fitted
+
     def _check_params(self) -> None:
         super()._check_params()
         if self.n_members == 1:

@@ -27,6 +27,7 @@ from sklearn_dl.neural_network import (
     NeuralNetRegressor,
     NeuralNetTransformer,
 )
+from sklearn_dl.nn import MLP
 
 FAST = {"max_epochs": 2, "random_state": 0}
 ESTIMATORS = [
@@ -270,6 +271,20 @@ def test_parameters_set_after_the_fit_do_not_spoil_what_was_fitted(iris):
     )
     np.testing.assert_array_equal(model.predict_proba(X), expected)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("sizes", [[5, 5], np.array([5, 5])], ids=["list", "array"])
+def test_parameters_changed_in_place_after_the_fit_do_not_spoil_what_was_fitted(sizes, iris):
+    X = iris[0]
+    module_params = {"hidden_layer_sizes": [5, 5]}
+    for model in (
+        MLPClassifier(sizes, **FAST),
+        NeuralNetClassifier(MLP, module_params=module_params, **FAST),
+    ):
+        expected = model.fit(*iris).predict_proba(X)
+        sizes[0] = 9
+        module_params["hidden_layer_sizes"][0] = 9
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), expected)
 
 
 class Changed(nn.Linear):

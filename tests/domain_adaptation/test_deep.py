@@ -1,5 +1,7 @@
 """What every deep method keeps: labels of the target unread, the same answers however rows come."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -247,6 +249,13 @@ def test_early_stopping_holds_out_source_rows():
     rows_named_rightly = 15 * np.array(model.validation_scores_)  # 15 of the 60 source rows are held out
     np.testing.assert_allclose(rows_named_rightly, np.round(rows_named_rightly), atol=1e-9)
     assert len(rows_named_rightly) == model.n_iter_
+
+
+def test_a_pretrained_estimator_that_was_fitted_anew_does_not_spoil_what_began_with_it():
+    given = MLPClassifier((64, 64), activation="relu", max_epochs=2, random_state=0).fit(X[source], y[source])
+    model = DANNClassifier(**FAST, pretrained=given).fit(X, y, domain)
+    given.fit(X[source][:, :1], y[source])
+    np.testing.assert_array_equal(outputs(pickle.loads(pickle.dumps(model))), outputs(model))
 
 
 def test_training_starts_from_a_pretrained_estimator():

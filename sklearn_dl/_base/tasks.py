@@ -360,11 +360,10 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
     def _n_features_out(self) -> int:
         """Number of features that ``transform`` gives, found by transforming one row."""
         check_is_fitted(self)
-        row = torch.zeros(
-            2, *self._sample_shape, dtype=next(self.module_.parameters()).dtype, device=self._device
-        )
+        mean = np.zeros(self._sample_shape) if self._x_mean is None else self._x_mean
+        rows = self._tensor(np.stack([mean, mean]))
         with torch.inference_mode():
-            return self._shaped(getattr(self.module_, "encode", self.module_)(row)).shape[1]
+            return self._shaped(getattr(self.module_, "encode", self.module_)(rows)).shape[1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -56,8 +56,13 @@ class AnyModule(TorchEstimator):
         return torch.zeros(2, *shape, dtype=torch.int64 if self.input_dtype == "int" else _dtype_of(module))
 
     def _make_module(self, shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-        source = self.module or self._default_module
+        source = self._default_module if self.module is None else self.module
         if isinstance(source, nn.Module):
+            if self.module_params:
+                raise ValueError(
+                    f"{type(self).__name__}: module_params must be None where module is an instance, which "
+                    f"is made already; got {self.module_params!r}. Give module as a class or a function."
+                )
             if self.n_members > 1:
                 raise ValueError(
                     f"{type(self).__name__}: n_members={self.n_members} needs a module class or a function "
@@ -68,9 +73,17 @@ class AnyModule(TorchEstimator):
         known |= (
             dict.fromkeys(_CHANNELS, shape[0]) | dict.fromkeys(_OUTPUTS, n_outputs) | {"input_shape": shape}
         )
-        asked = inspect.signature(source).parameters
-        inferred = {name: value for name, value in known.items() if name in asked}
-        module = source(**{**inferred, **(self.module_params or {})})
+        signature = inspect.signature(source)
+        inferred = {name: value for name, value in known.items() if name in signature.parameters}
+        arguments = {**inferred, **(self.module_params or {})}
+        try:
+            signature.bind(**arguments)
+        except TypeError as error:
+            raise TypeError(
+                f"{type(self).__name__}: module {getattr(source, '__name__', source)} takes {signature}, not "
+                f"the arguments {sorted(arguments)}: {error}. Correct module_params."
+            ) from error
+        module = source(**arguments)
         if not isinstance(module, nn.Module):
             raise TypeError(
                 f"{type(self).__name__}: module must be or make a torch.nn.Module; it made {module!r}."

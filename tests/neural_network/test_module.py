@@ -218,6 +218,39 @@ def test_an_unknown_parameter_of_the_module_is_named(iris):
         NeuralNetClassifier(Network, module_params={"depth": 3}).fit(*iris)
 
 
+def test_a_missing_parameter_of_the_module_is_named(iris):
+    def network(n_features, n_outputs, depth):
+        raise AssertionError("not called")
+
+    with pytest.raises(
+        TypeError,
+        match=r"NeuralNetClassifier: module network takes \(n_features, n_outputs, depth\).*'depth'",
+    ):
+        NeuralNetClassifier(network).fit(*iris)
+
+
+def test_parameters_of_a_module_that_is_made_already_are_refused(iris):
+    with pytest.raises(ValueError, match=r"module_params must be None.*got \{'bias': False\}"):
+        NeuralNetClassifier(nn.Linear(4, 3), module_params={"bias": False}, **FAST).fit(*iris)
+
+
+def test_a_module_of_length_zero_is_a_module(iris):
+    class Linear(nn.Linear):
+        def __len__(self):
+            return 0
+
+    assert isinstance(NeuralNetClassifier(Linear(4, 3), **FAST).fit(*iris).module_, Linear)
+
+
+def test_features_of_token_ids_have_names():
+    def network(n_features, n_outputs):
+        return nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(4 * n_features, n_outputs))
+
+    ids = np.arange(30).reshape(10, 3) % 10
+    model = NeuralNetTransformer(network, input_dtype="int", **FAST).fit(ids)
+    assert len(model.get_feature_names_out()) == 3
+
+
 def test_a_module_without_weights_is_refused_in_words(iris):
     with pytest.raises(ValueError, match="no trained parameters"):
         NeuralNetTransformer(nn.Identity).fit(iris[0])

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d
@@ -18,8 +19,12 @@ def read_class_labels(y: Any, owner: str) -> np.ndarray:
     ------
     ValueError
         If y is missing, holds NaN or real values, or has a shape that stands for no labels.
+    TypeError
+        If y is sparse.
     """
     y = _given(y, owner)
+    if sparse.issparse(y):
+        raise TypeError(f"{owner}: y must be dense; got a sparse {type(y).__name__}. Pass y.toarray().")
     if _has_missing(y):
         raise ValueError(f"{owner}: y must hold class labels; it contains NaN or None.")
     kind = type_of_target(y, input_name="y")

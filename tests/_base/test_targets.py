@@ -90,6 +90,10 @@ def test_a_column_of_labels_is_read_with_a_warning():
         (["a", "a", "a", "a"], "MLPClassifier: .* 2 classes in the data; y holds 1 class: \\['a'\\]"),
         ([0, 1], "X and y must have equally many rows"),
         ([], "y"),
+        (
+            sparse.csr_array(np.eye(4, 2, dtype=int)),
+            r"MLPClassifier: y must be dense; got a sparse csr_array",
+        ),
         (3, "y|Expected array-like|Unknown label"),
         ("abcd", "y|Expected array-like|Unknown label"),
         ([[0], [1, 2], [3], [4]], "y|sequence"),

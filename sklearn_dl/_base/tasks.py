@@ -113,7 +113,18 @@ class TorchClassifier(ClassifierMixin, TorchEstimator):
         -------
         self : estimator
         """
+        self._check_known_classes(classes)
         return self._train_one_epoch(X, y, sample_weight, classes)
+
+    def _check_known_classes(self, classes: Any) -> None:
+        """Raise ValueError where an estimator that is fitted already is told other classes."""
+        if classes is None or not self.__sklearn_is_fitted__():
+            return
+        if not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"{type(self).__name__}: classes must be those of the first call, {self.classes_.tolist()}; "
+                f"got {np.unique(classes).tolist()}. Name all that will ever come in the first call."
+            )
 
     def _read_y(self, y: Any, X: Any) -> np.ndarray:
         return read_class_labels(y, type(self).__name__)

@@ -115,6 +115,14 @@ def test_all_classes_may_be_named_before_they_come(iris):
     model.partial_fit(X[50:], y[50:])
 
 
+def test_other_classes_than_those_of_the_first_call_are_refused(iris):
+    X, y = iris
+    model = classifier().partial_fit(X, y, classes=[2, 1, 0])
+    with pytest.raises(ValueError, match=r"classes must be those of the first call, \[0, 1, 2\]; got \[0, 1"):
+        model.partial_fit(X, y, classes=[0, 1, 2, 3])
+    assert model.partial_fit(X, y, classes=[0, 1, 2]).n_iter_ == 2
+
+
 @pytest.mark.parametrize(
     ("labels", "words"),
     [

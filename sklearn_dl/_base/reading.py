@@ -66,7 +66,7 @@ class RowReader(TrainingParameters):
         y, weight = y[index], weight[index]
         if not resume:
             self._sample_shape = tuple(X.shape[1:])
-            self._learn_y(y, weight, classes)
+            self._learn_y(*_merged_if_few(y, weight), classes)
         y = self._encode_y(y)
         factors = self._class_factors(y, weight)
         if factors is not None:
@@ -210,3 +210,11 @@ class RowReader(TrainingParameters):
     @property
     def _dtype(self) -> np.dtype:
         return np.dtype(np.float64 if self._fit_params["precision"] == "float64" else np.float32)
+
+
+def _merged_if_few(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct targets, sorted, with their summed weights, if they are few."""
+    if len(y) > _MOST_ROWS_TO_MERGE:
+        return y, weight
+    distinct, group = np.unique(y, axis=0, return_inverse=True)
+    return distinct, np.bincount(group.ravel(), weights=weight)

@@ -156,6 +156,18 @@ def test_weights_are_repetitions_to_the_last_bit_on_small_data(iris):
         assert weighted.loss_curve_ == repeated.loss_curve_
 
 
+@pytest.mark.parametrize("n_targets", [1, 3])
+def test_that_holds_for_the_scales_of_real_targets_and_any_order(n_targets):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), 10 + 100 * rng.normal(size=(40, n_targets))
+    y = y[:, 0] if n_targets == 1 else y
+    times = rng.integers(0, 5, 40)
+    order = rng.permutation(times.sum())
+    weighted = regressor().fit(X, y, times)
+    repeated = regressor().fit(np.repeat(X, times, axis=0)[order], np.repeat(y, times, axis=0)[order])
+    np.testing.assert_array_equal(weighted.predict(X), repeated.predict(X))
+
+
 def test_weights_are_repetitions_on_larger_data():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 3))

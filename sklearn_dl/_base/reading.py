@@ -73,6 +73,11 @@ class RowReader(TrainingParameters):
             weight = weight * factors[y]
             kept = np.flatnonzero(weight)
             index, y, weight = index[kept], y[kept], weight[kept]
+            if not len(y):
+                raise ValueError(
+                    f"{type(self).__name__}: class_weight must leave some rows a weight above 0; "
+                    f"got {self.class_weight!r}."
+                )
         if len(y) <= _MOST_ROWS_TO_MERGE and self._rows_are_alike():
             X, y, weight = merge_equal_rows(X[index], y, weight)
             index = np.arange(len(y))

@@ -225,6 +225,11 @@ def test_class_weights_that_cannot_be_weights_are_refused_in_words(class_weight,
         classifier(class_weight=class_weight).fit(*iris)
 
 
+def test_class_weights_that_leave_no_row_are_refused_in_words(iris):
+    with pytest.raises(ValueError, match="MLPClassifier: class_weight must leave some rows a weight above 0"):
+        classifier(class_weight=dict.fromkeys(range(3), 0.0)).fit(*iris)
+
+
 def test_label_smoothing_leaves_the_probabilities_of_the_labels():
     """A table of one binary feature, on which the best network is known: the shares of the classes."""
     X = np.repeat([[0.0], [1.0]], 100, axis=0)

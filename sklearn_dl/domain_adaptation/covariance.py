@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import dnrm2, dsyrk
 
 from sklearn_dl.domain_adaptation.tridiagonal import MOST_CONDITION, TridiagonalMatrix, tridiagonal
 
@@ -93,17 +93,21 @@ def regularised_covariance(
 
 def _norm(gram: np.ndarray) -> float:
     """Frobenius norm, which no eigenvalue exceeds, from the lower triangle; the upper one is 0."""
-    entries, diagonal = gram.ravel(order="K"), np.diag(gram)  # without a copy in either order
-    return float(np.sqrt(2 * (entries @ entries) - diagonal @ diagonal))
+    # Without a copy in either order, and without squares, which may be beyond float64.
+    entries, diagonal = dnrm2(gram.ravel(order="K")), dnrm2(np.diag(gram))
+    return float(entries * np.sqrt(2 - (diagonal / entries) ** 2)) if entries > 0 else 0.0
 
 
 def _ledoit_wolf(rows: np.ndarray, gram: np.ndarray, norm: float) -> tuple[float, float]:
     """Shrinkage, and what it adds to the diagonal, from either Gram matrix and its norm."""
     n_samples, n_features = rows.shape
-    mean_variance = float(np.trace(gram)) / n_features
-    squares = norm**2
-    distance = squares - n_features * mean_variance**2  # to the multiple of the identity
-    fourth = float(np.sum(np.einsum("ij,ij->i", rows, rows) ** 2)) / n_samples
+    total = float(np.trace(gram))
+    if total == 0:
+        return 1.0, 0.0
+    # In units of the total variance, whose square may be beyond float64.
+    squares = (norm / total) ** 2
+    distance = squares - 1 / n_features  # to the multiple of the identity
+    fourth = float(np.sum((np.einsum("ij,ij->i", rows, rows) / total) ** 2)) / n_samples
     noise = (fourth - squares) / n_samples
     shrinkage = 1.0 if distance <= 0 else min(max(noise, 0.0) / distance, 1.0)
-    return shrinkage, shrinkage * mean_variance
+    return shrinkage, shrinkage * (total / n_features)

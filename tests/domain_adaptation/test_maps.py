@@ -153,3 +153,13 @@ def test_equal_subspaces_leave_the_projection_on_them():
     flow = GeodesicFlowKernel(n_axes=2).fit(np.r_[X, X], sample_domain=np.repeat([1, -1], len(X)))
     axes = PCA(2).fit(X).components_
     np.testing.assert_allclose(flow.components_.T @ flow.components_, axes.T @ axes, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_features", [4, 250])  # by eigenvectors of the covariance, and of the Gram matrix
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e80, 1e150])
+def test_units_of_the_features_do_not_change_coral(scale, n_features):
+    rows = np.random.default_rng(0).normal(size=(len(X), n_features)) * np.linspace(1, 3, n_features)
+    rows[target] *= 2.0
+    expected = CORAL().fit_transform(rows, sample_domain=domain)
+    mapped = CORAL().fit_transform(scale * rows, sample_domain=domain) / scale
+    np.testing.assert_allclose(mapped, expected, rtol=1e-8, atol=1e-8)

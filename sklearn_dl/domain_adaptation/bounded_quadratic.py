@@ -23,7 +23,7 @@ def solve_bounded_quadratic(
     sum_range : tuple of float
         Least and largest sum; the least must be below n B, the largest above 0.
     tol : float, default=1e-9
-        Largest complementarity gap and residual, relative to the size of K and c.
+        Largest complementarity gap and residual, relative to the larger of K and c.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def solve_bounded_quadratic(
     n = len(linear)
     # Every constraint is a row of A b >= a: n lower bounds, n upper bounds, two bounds on the sum.
     a = np.concatenate([np.zeros(n), np.full(n, -upper), [sum_range[0], -sum_range[1]]])
-    size = max(1.0, float(np.abs(K).max()), float(np.abs(linear).max()))
+    size = max(float(np.abs(K).max()), float(np.abs(linear).max())) or 1.0
     b = np.full(n, np.clip(np.mean(sum_range) / n, 0.01 * upper, 0.99 * upper))
     slack = np.maximum(_constraints(b) - a, 1e-2 * upper)
     dual = np.full(2 * n + 2, size)

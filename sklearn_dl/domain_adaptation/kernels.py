@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics.pairwise import euclidean_distances, linear_kernel, rbf_kernel
 
 from sklearn_dl._base.arrays import Array
@@ -21,6 +22,7 @@ def resolve_gamma(X: Array, gamma: Gamma) -> float:
     if gamma != "median":
         return float(gamma)
     some = X[:: -(-X.shape[0] // _MEDIAN_ROWS)]
+    some, _ = near_origin(some, some)
     distances = euclidean_distances(some, squared=True)[np.triu_indices(some.shape[0], 1)]
     median = float(np.median(distances)) if distances.size else 0.0
     return 1.0 / (2.0 * median) if median > 0 else 1.0
@@ -30,5 +32,15 @@ def kernel_matrix(X: Array, Y: Array, kernel: str | Callable, gamma: float) -> n
     """Kernel of each row of X with each row of Y, of shape (n_rows_of_X, n_rows_of_Y), float64."""
     if callable(kernel):
         return np.asarray(kernel(X, Y), dtype=np.float64)
-    matrix = linear_kernel(X, Y) if kernel == "linear" else rbf_kernel(X, Y, gamma=gamma)
-    return np.asarray(matrix, dtype=np.float64)
+    if kernel == "linear":
+        return np.asarray(linear_kernel(X, Y), dtype=np.float64)
+    return np.asarray(rbf_kernel(*near_origin(X, Y), gamma=gamma), dtype=np.float64)
+
+
+def near_origin(X: Array, Y: Array) -> tuple[Array, Array]:
+    """Both sets of rows less the mean of Y, if dense: their distances suffer least from rounding there."""
+    if sparse.issparse(X) or sparse.issparse(Y):
+        return X, Y
+    centre = Y.mean(0, dtype=np.float64)
+    moved = Y - centre
+    return (moved if X is Y else X - centre), moved

@@ -15,6 +15,7 @@ from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.domains import Domains
 from sklearn_dl._base.params import NonNegativeFloat, PositiveFloat, PositiveInt, param
 from sklearn_dl.domain_adaptation.base import DomainTransformer
+from sklearn_dl.domain_adaptation.kernels import near_origin
 
 
 class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
@@ -111,7 +112,7 @@ class OptimalTransportAdapter(OneToOneFeatureMixin, DomainTransformer):
     def _map_source(self, X: Array) -> Array:
         if self._carried is None:
             return X
-        nearest = pairwise_distances_argmin(np.asarray(X, dtype=np.float64), self._source)
+        nearest = pairwise_distances_argmin(*near_origin(np.asarray(X, dtype=np.float64), self._source))
         return X + (self._carried - self._source)[nearest]
 
     def _map_target(self, X: Array) -> Array:

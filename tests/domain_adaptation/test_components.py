@@ -103,3 +103,11 @@ def test_jda_solves_the_paper_s_problem_with_its_last_predictions():
     aligned = sum(np.outer(gap, gap) for gap in gaps) + 0.2 * np.eye(4)
     _, vectors = eigh(scatter, aligned)
     np.testing.assert_allclose(np.abs(jda.weights_), np.abs(vectors[:, ::-1][:, :2]), rtol=1e-7)
+
+
+@pytest.mark.parametrize("model", [TransferComponentAnalysis(), JointDistributionAdaptation(kernel="rbf")])
+def test_rows_far_from_the_origin_have_the_components_of_those_at_it(model):
+    rows = np.round(X * 2**20) / 2**20  # so that adding 2^27 changes no bit
+    expected = model.fit_transform(rows, y, sample_domain=domain)
+    far = model.fit_transform(rows + 2**27, y, sample_domain=domain)
+    np.testing.assert_allclose(far, expected, rtol=1e-5, atol=1e-7)

@@ -88,3 +88,10 @@ def test_measures_name_what_is_wrong(measure):
         measure(X, Y[:, :2])
     with pytest.raises(ValueError, match=measure.__name__):
         measure(X, np.full_like(Y, np.nan))
+
+
+def test_distances_of_rows_far_from_the_origin_are_those_at_it():
+    first, second = (np.round(rows * 2**20) / 2**20 for rows in (X, Y))  # adding 2^27 changes no bit
+    far = first + 2**27, second + 2**27
+    np.testing.assert_allclose(mmd(*far), mmd(first, second), rtol=1e-6)
+    np.testing.assert_allclose(mk_mmd(*far).weights, mk_mmd(first, second).weights, rtol=1e-6, atol=1e-9)

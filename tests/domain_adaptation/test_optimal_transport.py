@@ -64,3 +64,11 @@ def test_a_missing_solver_is_named(monkeypatch):
 def test_an_underflowing_plan_is_named():
     with pytest.raises(ArithmeticError, match="Raise reg"):
         OptimalTransportAdapter(reg=1e-5).fit(X, y, sample_domain=domain)
+
+
+def test_rows_far_from_the_origin_are_carried_as_those_at_it():
+    rows = np.round(X * 2**20) / 2**20  # so that adding 2^27 changes no bit
+    adapter = OptimalTransportAdapter(reg=0.1, class_reg=0.0)
+    expected = adapter.fit_transform(rows, y, sample_domain=domain)
+    far = adapter.fit_transform(rows + 2**27, y, sample_domain=domain) - 2**27
+    np.testing.assert_allclose(far, expected, atol=1e-6)

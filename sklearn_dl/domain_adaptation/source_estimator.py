@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
@@ -195,6 +196,8 @@ class SourceEstimator(MetaEstimatorMixin, TakesDomains, AtomicFit, Estimator, AB
     def _as_argument(self, weight: np.ndarray) -> dict[str, np.ndarray]:
         """`weight` by the name under which the estimator's ``fit`` takes it."""
         estimator, prefix = self._unfitted(), ""
+        if isinstance(estimator, Pipeline) and get_config()["enable_metadata_routing"]:
+            return {"sample_weight": weight}  # to the steps that request it
         while isinstance(estimator, Pipeline):
             step, estimator = estimator.steps[-1]
             prefix += f"{step}__"

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.stats import norm
+from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
@@ -172,3 +173,27 @@ def test_a_source_far_from_the_target_is_named():
 def test_wrong_ratios_are_named():
     with pytest.raises(ValueError, match="density_ratio must return a finite weight"):
         ImportanceWeighted(density_ratio=lambda S, T: -np.ones(len(S))).fit(X, y, domain)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-4, 1e6])
+def test_units_of_the_features_do_not_change_matched_means_of_a_linear_kernel(scale):
+    model = KernelMeanMatching(kernel="linear", max_weight=3.0)
+    expected = model.fit(X, y, domain).weights_
+    np.testing.assert_allclose(model.fit(scale * X, y, domain).weights_, expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", [KernelMeanMatching(gamma=0.3), KLIEP(gamma=0.3, random_state=0)])
+def test_rows_far_from_the_origin_have_the_weights_of_those_at_it(model):
+    rows = np.round(X * 2**20) / 2**20  # so that adding and taking 1e8 changes no bit
+    expected = model.fit(rows, y, domain).weights_
+    np.testing.assert_allclose(model.fit(rows + 2**27, y, domain).weights_, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_reach_the_step_of_a_pipeline_that_requests_them():
+    plain = make_pipeline(StandardScaler(), LogisticRegression())
+    expected = KernelMeanMatching(plain).fit(X, y, domain).predict_proba(X)
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, LogisticRegression().set_fit_request(sample_weight=True))
+        model = KernelMeanMatching(pipeline).fit(X, y, sample_domain=domain)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)

@@ -186,10 +186,10 @@ class CircularValidationScorer(DomainScorer):
     def _score(self, estimator: Any, source: Any, labels: np.ndarray, target: Any) -> float:
         predicted = np.asarray(predict_as(estimator, target, -1))
         if is_classifier(estimator) and len(np.unique(predicted)) < 2:
-            return float(np.mean(labels == predicted[0]))  # all that a copy could learn
+            return float(np.mean(np.ravel(labels) == predicted[0]))  # all that a copy could learn
         X, n_target = stack_rows(target, source, type(self).__name__), len(predicted)
         # Rows of the copy's target need some label, which is not read.
-        y = np.concatenate([predicted, np.full(len(labels), predicted[0])])
+        y = np.concatenate([predicted, np.repeat(predicted[:1], len(labels), axis=0)])
         domains = np.repeat([1, -1], [n_target, len(labels)])
         backwards = fit_with_domains(clone(estimator), X, y, domains)
         return float(np.mean(row_scores(backwards, source, labels, domain=-1)))
@@ -197,10 +197,11 @@ class CircularValidationScorer(DomainScorer):
 
 def row_scores(estimator: Any, X: Any, y: np.ndarray, domain: int = 1) -> np.ndarray:
     """1 where a class is right and 0 where not; minus the squared error of a regressor."""
-    predicted = np.asarray(predict_as(estimator, X, domain))
+    # By row and output, since one of the two may be a column where the other is flat.
+    predicted, true = (np.reshape(values, (len(y), -1)) for values in (predict_as(estimator, X, domain), y))
     if is_classifier(estimator):
-        return (predicted == y).astype(np.float64)
-    return -np.square(predicted - y).reshape(len(y), -1).mean(1)
+        return (predicted == true).all(1).astype(np.float64)
+    return -np.square(predicted - true).mean(1)
 
 
 def described_rows(features: Callable | None, estimator: Any, rows: Any) -> Array:

@@ -237,3 +237,23 @@ def test_groups_stand_in_for_domains():
     for ours, theirs in zip(by_groups, DomainKFold(3).split(X, y, sample_domain=domain), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
     assert DomainKFold(3).get_n_splits() == 3
+
+
+LABELLED = ["importance", "embedded", "circular"]
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_a_column_of_labels_scores_as_the_flat_ones(name):
+    classifier = SourceOnly().fit(X, y, sample_domain=domain)
+    regressor = SourceOnly(LinearRegression()).fit(X, X[:, 0], sample_domain=domain)
+    for model, true in ((classifier, y), (regressor, X[:, 0] + X[:, 1])):
+        expected = SCORES[name](model, X, true, sample_domain=domain)
+        assert SCORES[name](model, X, true[:, None], sample_domain=domain) == expected
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_several_targets_score_by_their_mean_squared_error(name):
+    true = np.c_[X[:, 0], 2 * X[:, 0]]
+    model = SourceOnly(LinearRegression()).fit(X, true, sample_domain=domain)
+    assert SCORES[name](model, X, true, sample_domain=domain) == pytest.approx(0.0, abs=1e-12)
+    assert SCORES[name](model, X, true + 1.0, sample_domain=domain) == pytest.approx(-1.0, abs=1e-9)

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from sklearn.utils.validation import column_or_1d
 
 from sklearn_dl._base.arrays import to_host
 from sklearn_dl._base.domains import Domains, stack_rows
@@ -67,6 +68,7 @@ class ClassBalancedSelfTraining(SourceEstimator):
         return None
 
     def _train(self, X: Any, y: Any, weight: np.ndarray | None, target: Any) -> None:
+        y = column_or_1d(y, warn=True) if target is not None else y
         super()._train(X, y, weight, None)
         self.pseudo_labels_ = None
         if target is None:

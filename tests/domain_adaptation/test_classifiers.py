@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import kneighbors_graph
@@ -142,3 +143,10 @@ def test_classifiers_without_scores_are_named():
     ):
         ClassBalancedSelfTraining(Silent()).fit(X, y, sample_domain=domain)
     assert SourceOnly(Silent()).fit(X, y, sample_domain=domain).predict(X).shape == y.shape
+
+
+def test_self_training_reads_a_column_of_labels_with_a_warning():
+    expected = ClassBalancedSelfTraining().fit(X, y, sample_domain=domain)
+    with pytest.warns(DataConversionWarning):
+        model = ClassBalancedSelfTraining().fit(X, y[:, None], sample_domain=domain)
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))

@@ -184,7 +184,7 @@ def read_fit_domains(X: Any, sample_domain: Any, X_target: Any, owner: str) -> t
     ------
     ValueError
         If `sample_domain` is not one value a row, names no source rows, or names target rows beside
-        `X_target`; or if `X_target` has other columns than X.
+        `X_target`; or if `X_target` has other columns than X, or no rows.
     """
     domains = read_sample_domain(sample_domain, _num_samples(X), owner)
     if X_target is None:
@@ -196,6 +196,10 @@ def read_fit_domains(X: Any, sample_domain: Any, X_target: Any, owner: str) -> t
             f"{owner}: target rows must come either in X, with sample_domain below 0, or as X_target; got "
             f"{int(domains.target.sum())} in X and {_num_samples(X_target)} as X_target. "
             "Put all of them in one of the two."
+        )
+    if _num_samples(X_target) == 0:
+        raise ValueError(
+            f"{owner}: X_target must hold 1 row or more; got none. Without target rows, pass None."
         )
     stacked = stack_rows(X, X_target, owner)
     below = np.full(_num_samples(X_target), -1)

@@ -103,6 +103,11 @@ def test_target_rows_in_both_places_are_refused():
         read_fit_domains(X, [1, 1, -1, -1], X, "Ours")
 
 
+def test_x_target_without_rows_is_refused():
+    with pytest.raises(ValueError, match="Ours: X_target must hold 1 row or more"):
+        read_fit_domains(X, None, X[:0], "Ours")
+
+
 def test_x_target_of_other_columns_is_refused():
     with pytest.raises(ValueError, match="X_target must have the shape"):
         read_fit_domains(X, None, X[:, :1], "Ours")

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from sklearn_dl._base.any_module import AnyModule
-from sklearn_dl._base.batches import Batch
+from sklearn_dl._base.batches import Batch, is_stream
 from sklearn_dl._base.domains import TakesDomains, read_fit_domains
 from sklearn_dl._base.inputs import ArrayInput
 from sklearn_dl._base.params import NonNegativeFloat, param
@@ -121,6 +121,12 @@ class DeepAdapter(TakesDomains, _DomainRowReader, ArrayInput, AnyModule, ABC):
         """
         if sample_domain is None and X_target is None:
             return super().fit(X, y, sample_weight)
+        if is_stream(X):
+            raise ValueError(
+                f"{type(self).__name__}: X must be an array where domains are adapted; got a stream, a "
+                f"{type(X).__name__}, which holds source rows only. Pass arrays or memmaps, or neither "
+                "sample_domain nor X_target."
+            )
         X, self._given_domains = read_fit_domains(X, sample_domain, X_target, type(self).__name__)
         try:
             return super().fit(X, y, sample_weight)

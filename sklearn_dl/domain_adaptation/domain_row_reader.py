@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, on_host
-from sklearn_dl._base.batches import Rows, RowsOnDemand
+from sklearn_dl._base.batches import Rows, RowsOnDemand, Stream
 from sklearn_dl._base.domains import Domains
 from sklearn_dl._base.inputs import row_blocks
 from sklearn_dl._base.params import param
@@ -40,8 +40,7 @@ class _DomainRowReader(TorchEstimator):
         options: dict[str, Any] = {"resume": resume, "classes": classes, "seed": seed}
         domains: Domains | None = self.__dict__.pop("_given_domains", None)
         if domains is None or not domains.differ:
-            if not resume:
-                self.domains_, self._source_scales = np.empty(0, dtype=np.int64), None
+            self._adapt_nothing(resume)
             return super()._read_rows(X, y, sample_weight, **options)
         self._learn_domains(domains, resume)
         y, X = domains.labels(y, type(self).__name__), on_host(X)
@@ -61,6 +60,16 @@ class _DomainRowReader(TorchEstimator):
             self._learn_scales((target[rows], None) for rows in row_blocks(target))
         rows_of_target = super()._to_rows(target, np.arange(len(places)), places, np.ones(len(places)))
         return DomainRows(train, rows_of_target, train.domain), valid
+
+    def _read_stream(
+        self, source: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
+    ) -> tuple[Stream, None]:
+        self._adapt_nothing(resume)
+        return super()._read_stream(source, y, sample_weight, resume=resume, classes=classes, seed=seed)
+
+    def _adapt_nothing(self, resume: bool) -> None:
+        if not resume:
+            self.domains_, self._source_scales = np.empty(0, dtype=np.int64), None
 
     def _read_source(self, X: Any, y: Any, weight: Any, options: dict[str, Any]) -> tuple[Any, Rows | None]:
         """Rows of the source, by its own scales where it has some."""

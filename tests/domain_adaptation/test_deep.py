@@ -317,3 +317,14 @@ def test_a_layer_of_an_mlp_without_hidden_layers():
         X, y, domain
     )
     assert model.predict(X).shape == y.shape
+
+
+def test_a_stream_has_no_domains_to_adapt():
+    class Batches:
+        def __iter__(self):
+            yield X[source], y[source]
+
+    for domains in ({"X_target": X[target]}, {"sample_domain": domain}):
+        with pytest.raises(ValueError, match="DANNClassifier: X must be an array where domains are adapted"):
+            DANNClassifier(**FAST).fit(Batches(), **domains)
+    assert len(DANNClassifier(**FAST).fit(Batches()).domains_) == 0

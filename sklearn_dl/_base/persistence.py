@@ -1,5 +1,6 @@
 """Save and load fitted estimators as files that run no code: skops underneath, errors in plain words."""
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ------
     ImportError
         If skops is not installed.
+    ValueError
+        If it holds what :func:`load` could not make again, such as a function or class that has no name in a
+        module (a lambda, or one defined inside a function), or a torch module or tensor.
 
     See Also
     --------
@@ -36,10 +40,24 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> bool(sklearn_dl.load(path).predict([[1.5]]) == model.predict([[1.5]]))
     True
     """
-    path = Path(path)
+    path, io, name = Path(path), _skops_io(), type(estimator).__name__
     unfinished = path.with_name(path.name + ".part")
     try:
-        _skops_io().dump(estimator, unfinished)
+        try:
+            io.dump(estimator, unfinished)
+        except (TypeError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "TensorBase" not in str(error):
+                raise
+            raise ValueError(
+                f"save: this {name} holds what no skops file can ({type(error).__name__}: {error}), such as "
+                "a torch module with weights. Give the class of the module, or a function that makes it. Or "
+                "use pickle."
+            ) from error
+        if lost := [kind for kind in io.get_untrusted_types(file=unfinished) if not _can_be_found(kind)]:
+            raise ValueError(
+                f"save: this {name} holds what could not be found again by its name: {', '.join(lost)}. "
+                "Define it at the top of a module."
+            )
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -89,6 +107,15 @@ def load(path: str | os.PathLike[str], *, trusted: list[str] | None = None) -> A
             "If you know where the file comes from, pass them as trusted=[...]."
         )
     return io.loads(data, trusted=allowed)
+
+
+def _can_be_found(name: str) -> bool:
+    """Whether "package.module.Class" names a class or function here."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(module), attribute)
+    except (ImportError, ValueError):
+        return False
 
 
 def _skops_io() -> Any:

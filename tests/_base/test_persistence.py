@@ -412,6 +412,29 @@ def test_an_interrupted_save_leaves_the_old_file_whole_and_nothing_else(error, i
     assert_answers_alike(model, sklearn_dl.load(path), iris[0])
 
 
+def local_factory():
+    def network(n_features, n_outputs):
+        return nn.Linear(n_features, n_outputs)
+
+    return network
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (lambda n_features, n_outputs: nn.Linear(n_features, n_outputs), r"by its name: .*<lambda>\. Define"),
+        (local_factory(), r"by its name: .*network\. Define"),
+        (nn.Linear(4, 3), r"no skops file can .*Give the class of the module"),
+    ],
+    ids=["lambda", "local", "instance"],
+)
+def test_what_could_not_be_loaded_again_is_not_saved(module, words, iris, tmp_path):
+    model = NeuralNetClassifier(module, **FAST).fit(*iris)
+    with pytest.raises(ValueError, match="save: this NeuralNetClassifier holds .*" + words):
+        sklearn_dl.save(model, tmp_path / "model.skops")
+    assert os.listdir(tmp_path) == []
+
+
 def test_saving_replaces_an_older_file(iris, tmp_path):
     path = tmp_path / "model.skops"
     for estimator in ESTIMATORS[:2]:

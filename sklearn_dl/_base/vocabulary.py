@@ -108,6 +108,6 @@ class TrainingParameters(Estimator):
     random_state: RandomState = param(
         default=None,
         doc="Seed of initial weights, shuffling and dropout. An int gives the same result at each fit, "
-        "bit by bit on one machine; None gives another one each time.",
+        "bit by bit on one machine with one number of threads; None gives another one each time.",
     )
     verbose: bool | NonNegativeInt = param(default=False, doc="Print one line an epoch.")

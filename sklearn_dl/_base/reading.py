@@ -106,6 +106,11 @@ class RowReader(TrainingParameters):
             raise ValueError(f"{type(self).__name__}: sample_weight must have a finite sum.")
         return weight
 
+    def _read_weight_of_part(self, sample_weight: Any, X: Array) -> np.ndarray:
+        """Weights of a batch, which may all be 0."""
+        is_zero = sample_weight is not None and not np.any(sample_weight)
+        return np.zeros(X.shape[0]) if is_zero else self._read_weight(sample_weight, X)
+
     def _read_stream(
         self, source: Any, y: Any, sample_weight: Any, *, resume: bool, classes: Any, seed: int
     ) -> tuple[Stream, None]:
@@ -129,12 +134,13 @@ class RowReader(TrainingParameters):
                 if not targets and not resume:
                     self._sample_shape = tuple(X.shape[1:])
                 targets.append(self._read_y(y, X))
-                weights.append(self._read_weight(weight, X))
-                yield X, weights[-1]
+                weights.append(self._read_weight_of_part(weight, X))
+                if weights[-1].any():
+                    yield X, weights[-1]
 
         def encode(X: Any, y: np.ndarray, weight: np.ndarray | None) -> Batch:
             X, y = self._read_X(X, reset=False), self._encode_y(self._read_y(y, X))
-            weight = self._read_weight(weight, X) / mean_weight
+            weight = self._read_weight_of_part(weight, X) / mean_weight
             weight = weight if factors is None else weight * factors[y]
             return Batch(self._tensor(X), self._tensor_y(y), self._tensor_y(weight))
 
@@ -145,6 +151,8 @@ class RowReader(TrainingParameters):
         if not targets:
             raise ValueError(f"{type(self).__name__}: X is a stream that gives no rows.")
         all_targets, all_weights = np.concatenate(targets), np.concatenate(weights)
+        if not all_weights.any():
+            raise ValueError(f"{type(self).__name__}: X is a stream in which all rows have weight 0.")
         if not resume:
             self._learn_y(all_targets, all_weights, classes)
         encoded = self._encode_y(all_targets)

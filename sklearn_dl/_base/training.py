@@ -274,7 +274,7 @@ class TrainingNet(NetState, NeuralNet):
             rows = self._owner._loss(module, batch)
         if batch.weight is None:
             return {"loss": rows.mean(), "weight": len(batch.y)}
-        total = batch.weight.sum()
+        total = batch.weight.sum().clamp_min(torch.finfo(batch.weight.dtype).tiny)
         return {"loss": (rows * batch.weight).sum() / total, "weight": float(total)}
 
     def _heard_step(self, step_fn: Any, batch: Batch, training: bool, prefix: str) -> dict[str, Any]:

@@ -169,6 +169,25 @@ def test_weights_in_a_stream_count_as_they_do_beside_an_array(class_weight, iris
     np.testing.assert_allclose(streamed.predict_proba(X), in_memory.predict_proba(X), rtol=1e-5)
 
 
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_batch_of_weight_zero_in_a_stream_moves_nothing(place, iris):
+    X, y = iris
+    halves = [(X[::2], y[::2], np.ones(75)), (X[1::2], y[1::2], np.ones(75))]
+    without = (X[:30] + 99.0, y[:30], np.zeros(30))
+    fit = {"optimizer": "sgd", "momentum": 0.0, "lr_schedule": "constant"}  # steps are gradients alone
+    expected = classifier(**fit).fit(Again(*halves))
+    model = classifier(**fit, lr=expected.lr * 150 / 180)  # weights are 1 on average
+    model.fit(Again(*halves[:place], without, *halves[place:]))
+    np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(X), rtol=1e-4)
+    with pytest.raises(ValueError, match=r"MLPClassifier: X .*(no rows|weight 0)"):
+        classifier().fit(Again(without))
+
+
+def test_a_stream_without_rows_has_no_predictions(iris):
+    with pytest.raises(ValueError, match="MLPClassifier: X is a stream that gives no rows"):
+        classifier().fit(*iris).predict(Again())
+
+
 def test_a_stream_can_be_partially_fitted(iris):
     X, y = iris
     model = classifier().partial_fit(cut(X, y), classes=[0, 1, 2]).partial_fit(cut(X[:50], y[:50]))

@@ -1,7 +1,7 @@
 """Devices by name, the number of threads that a step is worth, and the memory that it reuses."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -57,7 +57,17 @@ def ordinary_tensors() -> Iterator[None]:
 @contextmanager
 def recorded_gradients() -> Iterator[None]:
     """Within the block gradients are recorded, also inside ``torch.no_grad`` or ``torch.inference_mode``."""
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), no_autocast():
+        yield
+
+
+@contextmanager
+def no_autocast() -> Iterator[None]:
+    """Within the block torch computes in the types of its tensors, also inside ``torch.autocast``."""
+    with ExitStack() as stack:
+        for kind in ("cpu", "cuda", "mps"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
         yield
 
 

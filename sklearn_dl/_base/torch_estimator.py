@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sklearn_dl._base.batches import Batch, Rows, is_stream, n_batch_rows, raw_rows
 from sklearn_dl._base.criterion import RowLoss
-from sklearn_dl._base.devices import ordinary_tensors, recorded_gradients, resolve_device
+from sklearn_dl._base.devices import no_autocast, ordinary_tensors, recorded_gradients, resolve_device
 from sklearn_dl._base.display import NetworkHTML
 from sklearn_dl._base.errors import in_words
 from sklearn_dl._base.progress import CallbackSupportMixin, EpochTasks, with_callbacks
@@ -345,12 +345,15 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
     def _forward(self, X: Any, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         check_is_fitted(self)
         outputs = []
-        with torch.inference_mode(), in_words(type(self).__name__), self.net_.autocast():
+        net = self.net_
+        with torch.inference_mode(), in_words(type(self).__name__), no_autocast(), net.autocast():
             for rows in self._prediction_blocks(X):
                 # The rows that a matrix kernel's tile leaves over are rounded in another way.
                 padding = rows[-1:].expand(-len(rows) % _ROW_TILE, *rows.shape[1:])
                 given = self._shaped(function(torch.cat([rows, padding]) if len(padding) else rows))
                 outputs.append(given[: len(rows)].double().cpu().numpy())
+        if not outputs:
+            raise ValueError(f"{type(self).__name__}: X is a stream that gives no rows.")
         return np.concatenate(outputs)
 
     def _prediction_blocks(self, X: Any) -> Iterator[Tensor]:

@@ -33,7 +33,7 @@ class _DAN(LayerMatcher):
 
 
 def _learnt_weights(kernels: Tensor, n_source: int) -> Tensor:
-    return torch.from_numpy(learn_kernel_weights(kernels.cpu().numpy(), n_source))
+    return torch.from_numpy(learn_kernel_weights(kernels.cpu().double().numpy(), n_source))
 
 
 class DANClassifier(_DAN, TorchClassifier):

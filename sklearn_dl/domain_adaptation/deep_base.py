@@ -173,7 +173,10 @@ class DeepAdapter(TakesDomains, _DomainRowReader, ArrayInput, AnyModule, ABC):
             load_pretrained(network, self.pretrained, self)
         if not len(self.domains_):
             return network
-        module = AdaptedNetwork(network, self._default_layers() if self.layers is None else self.layers)
+        try:
+            module = AdaptedNetwork(network, self._default_layers() if self.layers is None else self.layers)
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}: {error}") from error
         with torch.no_grad():
             module.domain_head = self._make_domain_head(
                 module.eval().look(self._example_rows(network, shape))

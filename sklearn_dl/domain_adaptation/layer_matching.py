@@ -5,6 +5,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from sklearn_dl._base.devices import no_autocast
 from sklearn_dl.domain_adaptation.adapted_network import AdaptedNetwork, Seen
 from sklearn_dl.domain_adaptation.deep_base import DeepAdapter
 from sklearn_dl.domain_adaptation.domain_batches import DomainBatch
@@ -20,6 +21,11 @@ class LayerMatcher(DeepAdapter):
     def _transfer_loss(
         self, module: AdaptedNetwork, source: Seen, target: Seen, batch: DomainBatch
     ) -> tuple[Tensor, Tensor]:
-        pairs = zip(source.layers, target.layers, strict=True)
-        distance = torch.stack([self._distance(*pair) for pair in pairs]).sum()
+        with no_autocast():  # which would round squared distances of rows to 3 digits
+            layers = [map(_at_least_float32, seen.layers) for seen in (source, target)]
+            distance = torch.stack([self._distance(*pair) for pair in zip(*layers, strict=True)]).sum()
         return self._transfer_factor() * distance, distance
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -168,6 +168,7 @@ SETTINGS = {
     "another device by default": lambda: torch.device("meta"),
     "no gradients": torch.no_grad,
     "inference": torch.inference_mode,
+    "mixed precision": lambda: torch.autocast("cpu", torch.bfloat16),
 }
 
 

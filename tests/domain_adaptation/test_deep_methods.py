@@ -311,3 +311,19 @@ def test_adaptation_raises_the_accuracy_on_digits_of_another_contrast(cls):
     plain = cls(**options).fit(images[~target], y[~target])
     adapted = cls(**options).fit(images, np.where(target, 0, y), np.where(target, -1, 1))
     assert adapted.score(images[target], y[target]) > plain.score(images[target], y[target]) + 0.05
+
+
+@pytest.mark.parametrize("method", [DANClassifier, DeepCORALClassifier])
+def test_distances_of_layers_in_bfloat16_are_taken_in_float32(method):
+    seen = []
+
+    class Watched(method):
+        def _distance(self, source, target):
+            distance = super()._distance(source, target)
+            seen.append((source.dtype, distance.dtype, distance.item(), torch.is_autocast_enabled("cpu")))
+            return distance
+
+    Watched(max_epochs=2, precision="bf16", random_state=0).fit(*shifted_domains(50))
+    assert {entry[:2] for entry in seen} == {(torch.float32, torch.float32)}
+    assert not any(entry[3] for entry in seen)
+    assert np.isfinite([entry[2] for entry in seen]).all()

@@ -92,7 +92,8 @@ def l1_quadratic_descent(hessian, gradient, w, negligible, max_sweeps):
         largest = 0.0
         for j in np.flatnonzero((v != 0) | (np.abs(slopes) > 1)):
             curvature = hessian[j, j]
-            if curvature <= 0:
+            if curvature <= 0:  # only the penalty knows this element
+                v[j] = 0.0
                 continue
             free = v[j] - slopes[j] / curvature
             new = np.sign(free) * max(0.0, abs(free) - 1 / curvature)

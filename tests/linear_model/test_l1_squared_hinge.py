@@ -123,3 +123,19 @@ def test_models_far_from_the_minimum_are_not_minimized_to_the_last_digit(calls):
     assert len(calls) < 1500
     A = np.column_stack([A, np.ones(200)])
     assert largest_violation(w, A, lower, upper, cost) < 1e-4
+
+
+def test_a_column_that_no_active_row_has_falls_to_0():
+    # The first step takes row 0 beyond its margin, and then only row 1, which lacks column 1, has a loss.
+    X, lower, upper = np.array([[-2.0, -1.0], [1.0, 0.0]]), np.array([1.0, -np.inf]), np.array([np.inf, -1.0])
+    w, _ = l1_squared_interval_fit(AugmentedRows(X), lower, upper, np.full(2, 100.0))
+    np.testing.assert_allclose(w, [-0.995, 0.0], atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", [28, 32, 46])
+def test_few_rows_without_a_loss_on_the_way_end_at_the_minimum(seed):
+    random = np.random.RandomState(seed)
+    X, positive = random.randn(3, 60), np.array([True, False, False])
+    lower, upper, cost = np.where(positive, 1, -np.inf), np.where(positive, np.inf, -1), np.full(3, 1000.0)
+    w, _ = l1_squared_interval_fit(AugmentedRows(X), lower, upper, cost)
+    assert largest_violation(w, X, lower, upper, cost) < 1e-4

@@ -1,5 +1,7 @@
 """The minimum of linear losses beyond an interval, with a duality gap from scratch and a linear program."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import optimize, sparse
@@ -117,3 +119,12 @@ def test_columns_of_very_different_scales_reach_the_objective_of_equal_ones_at_a
 def test_max_iter_bounds_the_steps():
     X, lower, upper, cost = problem("hinge", 100, 3)
     assert interval_fit(AugmentedRows(X), lower, upper, cost, max_iter=2)[1] == 2
+
+
+def test_intervals_that_all_hold_0_need_no_coefficients_and_no_step():
+    X, lower, upper, cost = problem("insensitive", 20, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        w, n_iter, gap = interval_fit(AugmentedRows(X, 1.0), lower - 10, upper + 10, cost)
+    np.testing.assert_array_equal(w, 0)
+    assert (n_iter, gap) == (0, 0)

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm._base import BaseLibSVM
 
 from sklearn_dl._base.arrays import on_host
+from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.params import (
     Estimator,
     FiniteFloat,
@@ -38,7 +39,7 @@ _STEP_LIMIT = 10_000_000  # where `max_iter` is -1; libsvm's, too
 UNUSED_RANDOM_STATE = np.random.RandomState(0)  # libsvm asks for a seed even where it draws nothing
 
 
-class SupportVectorModel(Estimator, BaseLibSVM, ABC):
+class SupportVectorModel(AtomicFit, Estimator, BaseLibSVM, ABC):
     """Support vector machine whose larger or harder problems are solved here, and the others by libsvm.
 
     Reading the input and the rules of the answers are scikit-learn's, by inheritance.
@@ -256,7 +257,7 @@ class SupportVectorModel(Estimator, BaseLibSVM, ABC):
                 f"cache_size={self.cache_size} MB are kept, and the time grows with the square of the rows. "
                 + self._advice_for_many_rows(f"Linear{name}"),
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def _advice_for_many_rows(self, linear_model: str) -> str:

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, column_or_1d
 
 from sklearn_dl._base.arrays import is_tensor, to_host
+from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import (
     Estimator,
@@ -59,7 +60,7 @@ def _fits_float32(X: np.ndarray) -> bool:
     return not np.isinf(extremes).any()
 
 
-class TreeModel(FloatTableInput, Estimator, ABC):
+class TreeModel(AtomicFit, FloatTableInput, Estimator, ABC):
     """Decision tree whose large fits run in our kernels, and all else in scikit-learn."""
 
     criterion: Any
@@ -158,7 +159,7 @@ class TreeModel(FloatTableInput, Estimator, ABC):
                 f'{type(self).__name__}: criterion="friedman_mse" is deprecated, since it is the same as '
                 '"squared_error". Write that instead.',
                 FutureWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         if check_input:
             X, y = self._read(_as_array(X), _as_array(y))

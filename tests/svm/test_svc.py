@@ -337,3 +337,22 @@ print(len(compiled.buffer))
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "0\n"
+
+
+def test_a_fit_that_fails_or_is_interrupted_leaves_the_earlier_one(two_classes, monkeypatch):
+    X, y = two_classes
+    model = SVC().fit(X, np.where(y == 1, "yes", "no"))
+    expected = model.predict(X)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.fit(X[:, :3], y, np.ones(7))
+    monkeypatch.setattr(base, "solve", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(-X, y)
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+def test_the_warning_of_many_rows_points_at_the_call_of_fit(two_classes, monkeypatch):
+    monkeypatch.setattr(base, "_MANY_ROWS", 100)
+    with pytest.warns(UserWarning, match="kernel matrix") as caught:
+        SVC().fit(*two_classes)
+    assert caught[0].filename == __file__

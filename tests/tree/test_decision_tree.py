@@ -498,8 +498,9 @@ def test_infinity_and_unequal_lengths_are_refused():
 
 def test_friedman_mse_is_squared_error_and_deprecated():
     X, y = make_rows(300)
-    with pytest.warns(FutureWarning, match="friedman_mse"):
+    with pytest.warns(FutureWarning, match="friedman_mse") as caught:
         ours = DecisionTreeRegressor(criterion="friedman_mse", max_depth=3).fit(X, y)
+    assert caught[0].filename == __file__
     assert_same_tree(ours, DecisionTreeRegressor(max_depth=3).fit(X, y))
 
 
@@ -519,3 +520,15 @@ def test_tensors_are_read():
     np.testing.assert_array_equal(
         ours.predict(torch.from_numpy(X)), DecisionTreeClassifier(max_depth=4).fit(X, y).predict(X)
     )
+
+
+def test_a_fit_that_fails_or_is_interrupted_leaves_the_earlier_one(monkeypatch):
+    X, y = make_rows(300, n_classes=3)
+    model = DecisionTreeClassifier(random_state=0).fit(X, np.array(["a", "b", "c"])[y])
+    expected = model.predict(X)
+    with pytest.raises(ValueError, match="rows"):
+        model.fit(X[:, :2], y[:-1])
+    monkeypatch.setattr(decision_tree, "build_tree", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), expected)

@@ -121,7 +121,8 @@ class SupportVectorModel(AtomicFit, Estimator, BaseLibSVM, ABC):
         Raises
         ------
         ValueError
-            If a parameter is out of its range, X or y cannot be read, or y holds one class.
+            If a parameter is out of its range, X or y cannot be read, a weight is NaN or infinite, or y holds
+            one class.
         TypeError
             If a precomputed kernel is sparse.
 
@@ -138,7 +139,7 @@ class SupportVectorModel(AtomicFit, Estimator, BaseLibSVM, ABC):
             if given_random_state is None:
                 self.random_state = self._copied_random_state()
             fit = inspect.unwrap(super().fit)  # without scikit-learn's own check of the parameters
-            fit(self, on_host(X), on_host(y), on_host(sample_weight))
+            fit(self, on_host(X), on_host(y), _read_weight(on_host(sample_weight)))
         except ValueError as error:
             name = type(self).__name__
             if name in str(error):
@@ -313,3 +314,17 @@ class SupportVectorModel(AtomicFit, Estimator, BaseLibSVM, ABC):
                 f"{type(self).__name__}: X.shape[1] = {X.shape[1]} should be equal to {self.shape_fit_[0]}, "
                 "the number of samples at training time: the kernel needs a column for each."
             )
+
+
+def _read_weight(sample_weight: Any) -> np.ndarray | None:
+    """Weights in float64, which libsvm would take as they come; their number is scikit-learn's to check."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim != 1:
+        raise ValueError(f"sample_weight must have shape (n_samples,); got shape {weight.shape}.")
+    if not np.isfinite(weight).all():
+        raise ValueError(
+            "sample_weight contains NaN or infinity. Give finite weights; rows of weight 0 do not count."
+        )
+    return weight

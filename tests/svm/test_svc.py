@@ -356,3 +356,17 @@ def test_the_warning_of_many_rows_points_at_the_call_of_fit(two_classes, monkeyp
     with pytest.warns(UserWarning, match="kernel matrix") as caught:
         SVC().fit(*two_classes)
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_weights_that_are_not_finite_are_refused(two_classes, weight, make):
+    X, y = two_classes
+    with pytest.raises(ValueError, match="SVC: sample_weight contains NaN or infinity"):
+        SVC().fit(make(X), y, np.where(np.arange(len(y)) == 3, weight, 1.0))
+
+
+@pytest.mark.parametrize("weight", [2.0, np.ones((700, 1))])
+def test_weights_of_another_shape_are_refused(two_classes, weight):
+    with pytest.raises(ValueError, match=r"SVC: sample_weight must have shape \(n_samples,\)"):
+        SVC().fit(*two_classes, weight)

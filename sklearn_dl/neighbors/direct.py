@@ -108,6 +108,8 @@ def distances(queries: Array, X: Array, metric: Any, params: dict[str, Any]) -> 
         return _tensor_distances(queries, X, metric, params)
     if isinstance(metric, DistanceMetric):
         return metric.pairwise(queries, X)
+    if metric == "braycurtis":  # scipy's has another denominator where numbers are below 0
+        return DistanceMetric.get_metric("braycurtis", **params).pairwise(queries, X)
     if sparse.issparse(X) or sparse.issparse(queries):
         return pairwise_distances(queries, X, metric=metric, **params)
     if metric in _SCIPY_NAMES:

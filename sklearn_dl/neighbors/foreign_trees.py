@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import BallTree, KDTree
 
 from sklearn_dl._base.threads import map_blocks
@@ -36,5 +37,7 @@ def nearest_in_tree(
     tied = np.flatnonzero((width > n_neighbors) & (distance[:, n_neighbors - 1] == distance[:, -1]))
     distance, row = distance[:, :n_neighbors], row[:, :n_neighbors]
     if len(tied):
+        # The tree's own distances, which pairwise ones need not equal.
+        metric = metric if isinstance(metric, DistanceMetric) else DistanceMetric.get_metric(metric, **params)
         distance[tied], row[tied] = nearest_directly(X, queries[tied], n_neighbors, metric, params)
     return distance, row

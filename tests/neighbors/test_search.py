@@ -1,6 +1,7 @@
 """The search for neighbours against all distances in extended precision, sorted by (distance, row)."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -280,6 +281,27 @@ def test_other_metrics_break_ties_by_row_too(metric, metric_params, algorithm):
     expected, order = by_distance_and_row(np.round(all_distances, 12), 7)
     np.testing.assert_allclose(distance, expected, atol=1e-12)
     np.testing.assert_array_equal(row, order)
+
+
+@pytest.mark.parametrize("algorithm", ["ball_tree", "brute"])
+def test_bray_and_curtis_divide_by_the_sizes_of_both_rows_below_0_too(algorithm):
+    X = np.random.default_rng(0).integers(-2, 3, size=(200, 4)) + 0.25
+    distance, row = NearestNeighbors(metric="braycurtis", algorithm=algorithm).fit(X).kneighbors(X[:20])
+    gap, size = np.abs(X[:20, None] - X), np.abs(X[:20, None]) + np.abs(X)
+    expected, order = by_distance_and_row(np.round(gap.sum(axis=2) / size.sum(axis=2), 12), 5)
+    np.testing.assert_allclose(distance, expected, atol=1e-12)
+    np.testing.assert_array_equal(row, order)
+
+
+@pytest.mark.parametrize("metric", ["rogerstanimoto", "jaccard"])
+def test_ties_of_truth_values_in_a_tree_are_broken_without_a_warning(metric):
+    X = np.random.default_rng(0).random((60, 4)) < 0.4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = NearestNeighbors(metric=metric, algorithm="ball_tree").fit(X).kneighbors(X)
+    expected = by_distance_and_row(np.round(cdist(X, X, metric), 12), 5)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-12)
+    np.testing.assert_array_equal(found[1], expected[1])
 
 
 @pytest.mark.parametrize("metric", [*METRICS, "sqeuclidean", "l1"])

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial.distance import cdist
 from sklearn.metrics import DistanceMetric, pairwise_distances
+from sklearn.neighbors import VALID_METRICS_SPARSE
 
 from sklearn_dl._base.arrays import Array, is_tensor, namespace
 from sklearn_dl.neighbors.selection import smallest
@@ -106,6 +107,8 @@ def distances(queries: Array, X: Array, metric: Any, params: dict[str, Any]) -> 
     """Distances of shape (n_queries, n_samples)."""
     if is_tensor(X):
         return _tensor_distances(queries, X, metric, params)
+    if sparse.issparse(queries) and not sparse.issparse(X) and metric not in VALID_METRICS_SPARSE["brute"]:
+        queries = queries.toarray()
     if isinstance(metric, DistanceMetric):
         return metric.pairwise(queries, X)
     if metric == "braycurtis":  # scipy's has another denominator where numbers are below 0

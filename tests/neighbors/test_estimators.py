@@ -208,6 +208,23 @@ def test_sparse_rows_and_queries_may_be_mixed_with_dense_ones(rows):
             np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"metric": "chebyshev"},
+        {"metric": "seuclidean", "metric_params": {"V": [1.0, 2.0, 3.0, 4.0]}},
+        {"p": 3, "metric_params": {"w": [1.0, 2.0, 3.0, 4.0]}},
+        {"metric": "braycurtis"},
+        {"metric": lambda a, b: np.abs(a - b).max()},
+    ],
+)
+def test_sparse_queries_among_dense_rows_go_with_metrics_that_sparse_rows_lack(rows, params):
+    X, queries = rows
+    search = NearestNeighbors(algorithm="brute", **params).fit(X)
+    expected, found = (search.kneighbors(asked) for asked in (queries, sparse.csr_array(queries)))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_missing_values_are_taken_by_nan_euclidean():
     X = [[0, 1], [1, np.nan], [2, 3], [3, 5]]
     found = NearestNeighbors(n_neighbors=2, metric="nan_euclidean").fit(X).kneighbors(X)

@@ -110,6 +110,7 @@ class NearestNeighbors(NeighborsModel):
         """scikit-learn's search over the same rows, built when first asked for."""
         if self._radius_search is None:
             params = {name: value for name, value in self.get_params().items() if name != "algorithm"}
+            params["metric"] = canonical_name(params["metric"])
             search = RadiusSearch(algorithm=self._fit_method, **params)
             self._radius_search = search.fit(self._fit_X)
         return self._radius_search

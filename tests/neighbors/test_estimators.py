@@ -225,6 +225,16 @@ def test_sparse_queries_among_dense_rows_go_with_metrics_that_sparse_rows_lack(r
     np.testing.assert_array_equal(found, expected)
 
 
+def test_a_radius_goes_with_the_name_infinity_whatever_the_method(rows):
+    X, queries = rows
+    for algorithm, n_neighbors in [("kd_tree", 5), ("auto", len(X))]:
+        search = NearestNeighbors(
+            metric="infinity", algorithm=algorithm, n_neighbors=n_neighbors, radius=1.0
+        ).fit(X)
+        graph = search.radius_neighbors_graph(queries).toarray()
+        np.testing.assert_array_equal(graph, pairwise_distances(queries, X, metric="chebyshev") <= 1.0)
+
+
 def test_missing_values_are_taken_by_nan_euclidean():
     X = [[0, 1], [1, np.nan], [2, 3], [3, 5]]
     found = NearestNeighbors(n_neighbors=2, metric="nan_euclidean").fit(X).kneighbors(X)

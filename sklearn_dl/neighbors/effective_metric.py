@@ -12,6 +12,8 @@ from sklearn_dl._base.params import InvalidParameterError
 
 #: Names of one metric.
 _SYNONYMS = {"l1": "manhattan", "cityblock": "manhattan", "l2": "euclidean", "infinity": "chebyshev"}
+#: Parameters of a metric of which one has to be given.
+_NEEDED_PARAMS = {"seuclidean": ("V",), "mahalanobis": ("V", "VI")}
 
 Metric: TypeAlias = str | Callable | DistanceMetric
 
@@ -46,7 +48,7 @@ def check_metric(
     Raises
     ------
     ValueError
-        If the metric is unknown, or the algorithm cannot search by it.
+        If the metric is unknown or lacks a parameter, or the algorithm cannot search by it.
     """
     if p is not None and not p > 0:
         raise InvalidParameterError(f"{owner}: p must be a float above 0 or None; got {p!r}.")
@@ -70,6 +72,13 @@ def check_metric(
         raise ValueError(
             f"{owner}: Metric {metric!r} not valid with algorithm={algorithm!r}. Use one of {sorted(valid)}, "
             "or a callable."
+        )
+    needed = _NEEDED_PARAMS.get(metric, ())
+    if needed and not any(name in (metric_params or {}) for name in needed):
+        raise ValueError(
+            f"{owner}: metric={metric!r} needs {' or '.join(needed)} in metric_params; got {metric_params}. "
+            "V holds the variances of the features for 'seuclidean', and is their covariance matrix for "
+            "'mahalanobis', of which VI is the inverse."
         )
 
 

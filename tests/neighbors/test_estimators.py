@@ -263,6 +263,8 @@ def test_pickles_hold_rows_and_no_tree(cls):
         ({"p": 0.5, "algorithm": "ball_tree"}, "does not support 0 < p < 1"),
         ({"radius": -1.0}, "NearestNeighbors: radius must be"),
         ({"n_neighbors": 0}, "NearestNeighbors: n_neighbors must be"),
+        ({"metric": "seuclidean"}, "NearestNeighbors: metric='seuclidean' needs V in metric_params"),
+        ({"metric": "mahalanobis", "algorithm": "brute"}, "'mahalanobis' needs V or VI in metric_params"),
     ],
 )
 def test_impossible_parameters_are_named(rows, params, message):

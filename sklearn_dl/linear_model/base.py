@@ -69,6 +69,37 @@ class LinearModel(AtomicFit, FloatTableInput, Estimator, ABC):
         return weight
 
 
+class SparseCoefficients:
+    """Linear model whose ``coef_`` may be made a CSR matrix."""
+
+    coef_: Any
+
+    def densify(self) -> Self:
+        """Make ``coef_`` an ndarray again, after :meth:`sparsify`.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray()
+        return self
+
+    def sparsify(self) -> Self:
+        """Make ``coef_`` a CSR matrix, which is smaller where most coefficients are 0, as under L1.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_ if self.coef_.ndim > 1 else self.coef_[None])
+        return self
+
+
 class LinearRegressorModel(RegressorMixin, LinearModel):
     """Linear model of real targets."""
 
@@ -94,7 +125,8 @@ class LinearRegressorModel(RegressorMixin, LinearModel):
         ValueError
             If X holds NaN or infinity, or has another number of features than in ``fit``.
         """
-        return self._linear_predictor(X)
+        values = self._linear_predictor(X)
+        return values.reshape(-1) if sparse.issparse(self.coef_) else values
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -117,7 +149,7 @@ class LinearRegressorModel(RegressorMixin, LinearModel):
         return X, y, self._read_weight(sample_weight, X, non_negative=non_negative_weight)
 
 
-class LinearClassifierModel(ClassifierMixin, LinearModel):
+class LinearClassifierModel(ClassifierMixin, SparseCoefficients, LinearModel):
     """Linear model of classes: one column of scores a class, or a single one for two classes."""
 
     class_weight: Any
@@ -170,31 +202,6 @@ class LinearClassifierModel(ClassifierMixin, LinearModel):
         index = scores > 0 if scores.ndim == 1 else scores.argmax(1)
         labels = self.classes_[to_host(index).astype(np.intp)]
         return move_like(labels, scores, keep_dtype=True) if labels.dtype.kind in "biuf" else labels
-
-    def densify(self) -> Self:
-        """Make ``coef_`` an ndarray again, after :meth:`sparsify`.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        check_is_fitted(self)
-        if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray()
-        return self
-
-    def sparsify(self) -> Self:
-        """Make ``coef_`` a CSR matrix, which is smaller where most coefficients are 0, as under L1.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(self.coef_)
-        return self
 
     def _read_classification(
         self, X: Any, y: Any, sample_weight: Any, *, non_negative_weight: bool = False, **options: Any

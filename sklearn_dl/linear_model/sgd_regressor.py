@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Literal, Self
 from sklearn_dl._base.arrays import Array
 from sklearn_dl._base.params import FiniteFloat, param
 from sklearn_dl._base.targets import read_float_targets
-from sklearn_dl.linear_model.base import LinearRegressorModel
+from sklearn_dl.linear_model.base import LinearRegressorModel, SparseCoefficients
 from sklearn_dl.linear_model.sgd_base import LARGEST_SEED, SGDModel
 from sklearn_dl.linear_model.sgd_losses import REGRESSION_LOSSES
 
 
-class SGDRegressor(LinearRegressorModel, SGDModel):
+class SGDRegressor(SparseCoefficients, LinearRegressorModel, SGDModel):
     """Linear regression by stochastic gradient descent: least squares, robust, or with a dead zone.
 
     Scale the features first, to mean 0 and variance 1.
@@ -64,7 +64,7 @@ class SGDRegressor(LinearRegressorModel, SGDModel):
     _multi_output = False
     loss_functions = REGRESSION_LOSSES
     _attributes: ClassVar[dict[str, tuple[str, str]]] = {
-        "coef_": ("ndarray of shape (n_features,)", "Coefficients."),
+        "coef_": ("ndarray of shape (n_features,)", "Coefficients; CSR of one row after ``sparsify``."),
         "intercept_": ("ndarray of shape (1,)", "Prediction for a row of zeros."),
     }
 
@@ -125,6 +125,18 @@ class SGDRegressor(LinearRegressorModel, SGDModel):
             weight = self._read_weight(sample_weight, X)
             X, y, weight = self._rows_for_steps(X, y, weight)
             self._learn(X, y, weight, 1, *self._standard_state())
+        return self
+
+    def densify(self) -> Self:
+        """Make ``coef_`` an ndarray again, after :meth:`sparsify`.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        super().densify()
+        self.coef_ = self.coef_.reshape(-1)
         return self
 
     def _learn(

@@ -11,6 +11,7 @@ import pytest
 import sklearn.linear_model as peers
 from scipy import sparse
 from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
@@ -495,6 +496,17 @@ def test_sparse_coefficients_predict_and_learn_on():
     expected = model.predict(X)
     np.testing.assert_array_equal(model.sparsify().predict(X), expected)
     assert not sparse.issparse(model.partial_fit(X, CLASSES).coef_)
+
+
+def test_sparse_coefficients_of_a_regressor_predict_learn_on_and_become_dense_again():
+    model = SGDRegressor(penalty="l1", alpha=0.05, random_state=0).fit(X, SIGNAL)
+    coef, expected = model.coef_, model.predict(X)
+    assert sparse.issparse(model.sparsify().coef_)
+    for rows in (X, sparse.csr_array(X)):
+        np.testing.assert_allclose(model.predict(rows), expected, rtol=1e-12)
+    np.testing.assert_array_equal(model.densify().coef_, coef)
+    dense = clone(model).fit(X, SIGNAL).partial_fit(X, SIGNAL)
+    np.testing.assert_array_equal(model.sparsify().partial_fit(X, SIGNAL).coef_, dense.coef_)
 
 
 # Errors

@@ -1,6 +1,8 @@
 """Targets: y becomes class indices or real columns, or a message says what to do."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,11 +29,12 @@ def read_class_labels(y: Any, owner: str) -> np.ndarray:
         raise TypeError(f"{owner}: y must be dense; got a sparse {type(y).__name__}. Pass y.toarray().")
     if _has_missing(y):
         raise ValueError(f"{owner}: y must hold class labels; it contains NaN or None.")
-    kind = type_of_target(y, input_name="y")
-    if kind == "multilabel-indicator":
-        return check_array(y, accept_sparse=False, dtype=np.int64, input_name="y")
-    y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    with naming(owner):
+        kind = type_of_target(y, input_name="y")
+        if kind == "multilabel-indicator":
+            return check_array(y, accept_sparse=False, dtype=np.int64, input_name="y")
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
     return y
 
 
@@ -72,7 +75,8 @@ def read_real_values(y: Any, owner: str) -> np.ndarray:
         If y is missing, not numeric, or holds NaN or infinity.
     """
     y = _given(y, owner)
-    y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", force_writeable=False)
+    with naming(owner):
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", force_writeable=False)
     if y.ndim > 2:
         raise ValueError(f"{owner}: y must have shape (n_samples,) or (n_samples, n_targets); got {y.shape}.")
     if y.ndim == 2 and y.shape[1] == 1:
@@ -104,10 +108,8 @@ def read_float_targets(y: Any, X: Array, owner: str, *, multi_output: bool = Tru
         if not bool(namespace(y).isfinite(y).all()):
             raise ValueError(f"{owner}: Input y contains NaN or infinity.")
     else:
-        try:
+        with naming(owner):
             y = check_array(y, dtype=X.dtype, ensure_2d=False, input_name="y", force_writeable=False)
-        except ValueError as error:
-            raise ValueError(f"{owner}: {error}") from error
     if not multi_output and y.ndim == 2:
         y = y.reshape(-1) if is_tensor(y) and y.shape[1] == 1 else column_or_1d(y, warn=True)
     require_equal_length(X, y, owner)
@@ -131,6 +133,17 @@ def require_two_classes(classes: np.ndarray, owner: str) -> None:
             f"y holds {len(classes)} class: {_few(classes)}. "
             "Rows of weight 0 do not count."
         )
+
+
+@contextmanager
+def naming(owner: str) -> Iterator[None]:
+    """Begin the message of a ValueError within the block with `owner`, unless it says who it is about."""
+    try:
+        yield
+    except ValueError as error:
+        if owner in str(error):
+            raise
+        raise ValueError(f"{owner}: {error}") from error
 
 
 def _given(y: Any, owner: str) -> Any:

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from sklearn_dl._base.arrays import is_tensor, on_host, to_host
 from sklearn_dl._base.inputs import FloatTableInput
+from sklearn_dl._base.targets import naming
 
 
 class RegressionInput(FloatTableInput):
@@ -37,7 +38,10 @@ class RegressionInput(FloatTableInput):
     def _read_targets(self, y: Any) -> np.ndarray:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        y = check_array(on_host(y), dtype=np.float64, ensure_2d=False, input_name="y", force_writeable=False)
+        with naming(type(self).__name__):
+            y = check_array(
+                on_host(y), dtype=np.float64, ensure_2d=False, input_name="y", force_writeable=False
+            )
         if y.ndim not in (1, 2):
             raise ValueError(
                 f"{type(self).__name__}: y must have shape (n_samples,) or (n_samples, n_targets); "

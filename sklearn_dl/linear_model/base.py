@@ -15,6 +15,7 @@ from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator
 from sklearn_dl._base.targets import (
     encode_classes,
+    naming,
     read_class_labels,
     read_float_targets,
     require_equal_length,
@@ -48,12 +49,10 @@ class LinearModel(AtomicFit, FloatTableInput, Estimator, ABC):
         if sample_weight is None:
             return None
         if not is_tensor(X):
-            try:
+            with naming(type(self).__name__):
                 return _check_sample_weight(
                     on_host(sample_weight), X, dtype=X.dtype, ensure_non_negative=non_negative
                 )
-            except ValueError as error:
-                raise ValueError(f"{type(self).__name__}: {error}") from error
         if np.ndim(sample_weight) == 0:
             return namespace(X).full((X.shape[0],), float(sample_weight), dtype=X.dtype, device=X.device)
         weight = move_like(sample_weight, X)

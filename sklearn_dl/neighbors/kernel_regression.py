@@ -11,7 +11,7 @@ from sklearn_dl._base.arrays import Array, is_tensor, move_like, to_host
 from sklearn_dl._base.atomic import AtomicFit
 from sklearn_dl._base.inputs import FloatTableInput
 from sklearn_dl._base.params import Estimator, PositiveFloat, param
-from sklearn_dl._base.targets import read_float_targets
+from sklearn_dl._base.targets import naming, read_float_targets
 from sklearn_dl.neighbors.kernel_regression_bandwidth import rule_of_thumb, search_bandwidth
 from sklearn_dl.neighbors.kernel_regression_sums import Sample, kernel_means
 
@@ -176,7 +176,8 @@ class KernelRegression(RegressorMixin, AtomicFit, FloatTableInput, Estimator):
 
     def _read_weight(self, sample_weight: Any, X: Array) -> Array:
         given = to_host(sample_weight) if is_tensor(sample_weight) else sample_weight
-        weight = _check_sample_weight(given, to_host(X[:, :1]), ensure_non_negative=True)
+        with naming(type(self).__name__):
+            weight = _check_sample_weight(given, to_host(X[:, :1]), ensure_non_negative=True)
         if not weight.any():
             raise ValueError(
                 f"{type(self).__name__}: sample_weight must hold a weight above 0; got zeros only."

@@ -24,6 +24,7 @@ from sklearn_dl._base.params import (
     PositiveOrInfiniteFloat,
     param,
 )
+from sklearn_dl._base.targets import naming
 from sklearn_dl._base.threads import single_threaded_blas
 from sklearn_dl.svm.descent import ROUNDING_SHARE, Problem
 from sklearn_dl.svm.interval_dual import Solution, solve
@@ -139,12 +140,8 @@ class SupportVectorModel(AtomicFit, Estimator, BaseLibSVM, ABC):
             if given_random_state is None:
                 self.random_state = self._copied_random_state()
             fit = inspect.unwrap(super().fit)  # without scikit-learn's own check of the parameters
-            fit(self, on_host(X), on_host(y), _read_weight(on_host(sample_weight)))
-        except ValueError as error:
-            name = type(self).__name__
-            if name in str(error):
-                raise
-            raise ValueError(f"{name}: {error}") from error
+            with naming(type(self).__name__):
+                fit(self, on_host(X), on_host(y), _read_weight(on_host(sample_weight)))
         finally:
             if given_random_state is None:
                 self.random_state = None

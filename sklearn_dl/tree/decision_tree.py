@@ -28,6 +28,7 @@ from sklearn_dl._base.params import (
     RandomState,
     param,
 )
+from sklearn_dl._base.targets import naming
 from sklearn_dl.tree.building import CRITERIA, Problem, build_tree
 from sklearn_dl.tree.kernel import MOST_ENTRIES
 from sklearn_dl.tree.stopping import read_limits
@@ -167,7 +168,8 @@ class TreeModel(AtomicFit, FloatTableInput, Estimator, ABC):
             self._require_dense_single_output(X, y)
         weight = _as_array(sample_weight)
         if weight is not None:
-            weight = _check_sample_weight(weight, X, dtype=np.float64)
+            with naming(type(self).__name__):
+                weight = _check_sample_weight(weight, X, dtype=np.float64)
         # None means fresh random numbers; scikit-learn would move numpy's global ones.
         seed = self.random_state
         random_state = np.random.RandomState() if seed is None else check_random_state(seed)
@@ -196,7 +198,8 @@ class TreeModel(AtomicFit, FloatTableInput, Estimator, ABC):
             )
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        with naming(name):
+            y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if y.shape[0] != X.shape[0]:

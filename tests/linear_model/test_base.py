@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_dl.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn_dl.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn_dl.linear_model.base import class_factors, read_classes
-from sklearn_dl.neighbors import KernelRegression, KNeighborsClassifier
+from sklearn_dl.neighbors import KernelRegression, KNeighborsClassifier, KNeighborsRegressor
+from sklearn_dl.svm import SVC, SVR
+from sklearn_dl.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 LABELS = [
     np.array([3, -2, 3, 7, -2, 3], dtype=np.int8),
@@ -65,3 +69,22 @@ def test_an_interrupted_fit_leaves_the_earlier_one(iris, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:, :2], y)
     np.testing.assert_array_equal(model.predict(X), expected)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [LogisticRegression(), Ridge(), SVC(), SVR(), KNeighborsClassifier(), KNeighborsRegressor(),
+     KernelRegression(), DecisionTreeClassifier(), DecisionTreeRegressor(), GaussianProcessClassifier(),
+     GaussianProcessRegressor()],
+    ids=lambda model: type(model).__name__,
+)  # fmt: skip
+def test_what_is_wrong_about_targets_and_weights_is_said_of_the_estimator(model, iris):
+    X, y = iris
+    name = type(model).__name__
+    for wrong in (np.where(np.arange(len(y)) == 3, np.nan, y), np.zeros((len(y), 2, 2))):
+        with pytest.raises(ValueError, match=name):
+            model.fit(X, wrong)
+    if has_fit_parameter(model, "sample_weight"):
+        for weight in (np.ones(3), np.full(len(y), np.nan)):
+            with pytest.raises(ValueError, match=name):
+                model.fit(X, y, sample_weight=weight)

@@ -8,6 +8,7 @@ from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.preconditioned_lbfgs import InverseHessian
 from sklearn_dl.linear_model.sparse_logistic_kernels import sum_squares
 
+_TELLING_ROWS, _DOUBT = 40, 4  # rows of a pilot that tell enough of a column, and what few are beside
 _SINGULAR = 1e-10  # eigenvalues below this part of the largest one, of the scaled Hessian, count as zero
 
 
@@ -63,14 +64,45 @@ def shared_hessian(loss: LogisticLoss) -> np.ndarray:
     return penalized(loss, gram)
 
 
-def with_unseen_columns(loss: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
-    """Give features that are constant over the pilot's rows the diagonal that all rows say."""
-    features = np.arange(loss.n_features)
-    unseen = features[hessian[features, features] <= loss.l2[features] * (1 + 1e-6)]
-    if len(unseen):
-        moments = _second_moments(loss, unseen)
-        hessian[unseen, unseen] += _curvature_of_a_guess(loss) * moments
+def with_rare_columns(loss: LogisticLoss, pilot: LogisticLoss, hessian: np.ndarray) -> np.ndarray:
+    """The Hessian of a pilot's rows, in place, with what all rows say of columns that few of its rows hold.
+
+    Such a column is constant in the pilot, or in proportion to another one, and the pilot's Hessian has no
+    curvature along a line where that of all rows has. So a column that `n` rows tell of counts by n / (n + 4)
+    beside the diagonal of all rows at zero, if they are few.
+    """
+    n_telling = np.full(loss.n_features, np.inf) if pilot is loss else _n_telling_rows(pilot)
+    rare = np.flatnonzero(n_telling < _TELLING_ROWS)
+    if len(rare):
+        kept = n_telling[rare] / (n_telling[rare] + _DOUBT)
+        hessian[rare] *= np.sqrt(kept)[:, None]
+        hessian[:, rare] *= np.sqrt(kept)
+        at_zero = _curvature_of_a_guess(loss) * _second_moments(loss, rare) + loss.l2[rare]
+        hessian[rare, rare] += (1 - kept) * at_zero
     return hessian
+
+
+def _n_telling_rows(loss: LogisticLoss) -> np.ndarray:
+    """Of each column, how many rows of one size would have its moments: (sum of x^2)^2 / sum of x^4.
+
+    x is measured from its mean, so that no row tells of a constant column, which is an intercept.
+    """
+    sums = np.zeros((2, loss.n_features))
+    if sparse.issparse(loss.X):
+        squares = np.square(loss.X.data, dtype=np.float64)
+        if loss.weight is not None:
+            squares *= np.repeat(loss.weight, np.diff(loss.X.indptr))
+        for power in (0, 1):
+            sums[power] = np.bincount(loss.X.indices, squares ** (power + 1), minlength=loss.n_features)
+    else:
+        blocks = [rows for group in loss.groups for rows in group]
+        mean = sum(to_host(loss.X[rows].sum(0)) for rows in blocks) / loss.n_samples
+        for rows in blocks:
+            squares = (loss.X[rows] - move_like(mean, loss.X)) ** 2
+            if loss.weight is not None:
+                squares *= loss.weight[rows][:, None]
+            sums += [to_host(squares.sum(0)), to_host((squares * squares).sum(0))]
+    return np.divide(sums[0] ** 2, sums[1], out=np.zeros(loss.n_features), where=sums[1] > 0)
 
 
 def inverse_of(hessian: np.ndarray) -> InverseHessian:

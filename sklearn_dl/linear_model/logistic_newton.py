@@ -20,10 +20,17 @@ from sklearn_dl.linear_model.logistic_hessians import (
     minimum_norm,
     regular_multinomial_hessian,
     shared_hessian,
-    with_unseen_columns,
+    with_rare_columns,
 )
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
-from sklearn_dl.linear_model.logistic_pilot import guess, loss_of_guess, pilot_of, pilot_size, size_along
+from sklearn_dl.linear_model.logistic_pilot import (
+    guess,
+    loss_of_guess,
+    pilot_of,
+    pilot_size,
+    rows_for_gram,
+    size_along,
+)
 from sklearn_dl.linear_model.logistic_row_space import RowSpace, rows_are_few
 from sklearn_dl.linear_model.logistic_stein import SAMPLE_ROWS, SteinCurvature, gram_pays
 from sklearn_dl.linear_model.preconditioned_lbfgs import MEMORY, InverseHessian, Minimum, OnStep, minimize
@@ -186,13 +193,13 @@ def _from_pilot(loss: LogisticLoss, start: np.ndarray | None) -> tuple[np.ndarra
     """Start and inverse Hessian for `loss` from fewer rows."""
     pilot = pilot_of(loss)
     if start is not None:
-        return start, inverse_of(with_unseen_columns(loss, binary_hessian(pilot, start)))
+        return start, inverse_of(with_rare_columns(loss, pilot, binary_hessian(pilot, start)))
     origin = guess(loss)
     fitted = _fitted_pilot(pilot, origin)
     # A pilot whose few rows can be separated says little about all of them.
     if loss(fitted)[0] < loss_of_guess(loss):
         origin = fitted
-    return origin, inverse_of(with_unseen_columns(loss, binary_hessian(pilot, origin)))
+    return origin, inverse_of(with_rare_columns(loss, pilot, binary_hessian(pilot, origin)))
 
 
 def _fitted_pilot(pilot: LogisticLoss, origin: np.ndarray) -> np.ndarray:
@@ -226,7 +233,8 @@ class _DampedCurvature:
     def __init__(self, loss: LogisticLoss) -> None:
         self._shape, self._penalty = loss.shape, np.diag(loss.l2)
         self._sample = pilot_of(loss, _FEW_ROWS)
-        self._unpenalized = with_unseen_columns(loss, shared_hessian(pilot_of(loss))) - self._penalty
+        rows = rows_for_gram(loss)
+        self._unpenalized = with_rare_columns(loss, rows, shared_hessian(rows)) - self._penalty
         self._left = np.inf
 
     def inverse_at(self, flat: np.ndarray) -> InverseHessian:

@@ -8,6 +8,9 @@ from sklearn_dl._base.arrays import move_like, to_host
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.row_subset import rows_of
 
+_MAX_GRAM_COST = (
+    1e8  # multiplications for a Gram matrix of all rows, up to which that of a pilot saves nothing
+)
 _PILOT_FACTOR = 5  # rows of a pilot, times features, per row of all: its Hessian costs a few passes
 _PRECISION = 0.01  # part of the first slope that is left where a line search ends
 _MAX_TRIALS = 10
@@ -37,6 +40,11 @@ def pilot_of(loss: LogisticLoss, size: int | None = None) -> LogisticLoss:
         intercept_l2=loss.l2[-1] if loss.fit_intercept else 0.0,
         center=loss.center,
     )
+
+
+def rows_for_gram(loss: LogisticLoss) -> LogisticLoss:
+    """The loss of all rows where their Gram matrix is cheap, else of a pilot."""
+    return loss if loss.n_samples * loss.n_features**2 <= _MAX_GRAM_COST else pilot_of(loss)
 
 
 def pilot_size(loss: LogisticLoss) -> int:

@@ -12,17 +12,17 @@ from scipy import sparse
 from sklearn_dl._base.arrays import is_tensor
 from sklearn_dl.linear_model.logistic_hessians import inverse_of
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
+from sklearn_dl.linear_model.logistic_pilot import rows_for_gram
 from sklearn_dl.linear_model.preconditioned_lbfgs import InverseHessian
 
 SAMPLE_ROWS = 2048
-_MAX_COST = 1e8  # multiplications for a Gram matrix, up to which those of a pilot save nothing
 _LEAST = 1e-6  # p (1 - p), of 1/4 at most
 
 
 def gram_pays(loss: LogisticLoss) -> bool:
     """Whether the Gram matrix of all rows costs less than the passes that its precision saves."""
     is_dense = loss.n_classes == 2 and not sparse.issparse(loss.X) and not is_tensor(loss.X)
-    return is_dense and loss.n_samples > loss.n_features and loss.n_samples * loss.n_features**2 <= _MAX_COST
+    return is_dense and loss.n_samples > loss.n_features and rows_for_gram(loss) is loss
 
 
 class SteinCurvature:

@@ -16,11 +16,11 @@ from sklearn_dl.linear_model.logistic_hessians import (
     multinomial_hessian,
     shared_hessian,
     spread_over_classes,
-    with_unseen_columns,
+    with_rare_columns,
 )
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.logistic_newton import decrease_tol, newton_pays
-from sklearn_dl.linear_model.logistic_pilot import guess, pilot_of
+from sklearn_dl.linear_model.logistic_pilot import guess, pilot_of, rows_for_gram
 from sklearn_dl.linear_model.preconditioned_lbfgs import BELIEVED, Minimum, OnStep
 from sklearn_dl.linear_model.proximal_step import minimize_l1_quadratic
 
@@ -115,19 +115,19 @@ def _minimize_dense(
     if newton_pays(loss) or is_wide:
         origin = guess(loss) if start is None else start
         return _proximal_steps(loss, l1, origin, lambda x: hessian_of(loss, x), tol, max_iter, True, on_step)
-    pilot = pilot_of(loss)
     if loss.n_classes > 2:
         origin = guess(loss) if start is None else start
-        shared = with_unseen_columns(loss, shared_hessian(pilot))
+        rows = rows_for_gram(loss)
+        shared = with_rare_columns(loss, rows, shared_hessian(rows))
         model = _with_held_intercepts(loss, spread_over_classes(loss, shared))
     else:
-        origin = guess(loss) if start is None else start
+        pilot, origin = pilot_of(loss), guess(loss) if start is None else start
         if start is None and pilot.n_samples < loss.n_samples / 2:
             noise = np.sqrt(pilot.n_features) / pilot.n_samples
             fitted = _minimize_dense(pilot, l1, None, max(tol, noise), 30).x
             if _objective(loss, l1, fitted)[0] < _objective(loss, l1, origin)[0]:
                 origin = fitted
-        model = with_unseen_columns(loss, binary_hessian(pilot, origin))
+        model = with_rare_columns(loss, pilot, binary_hessian(pilot, origin))
     return _proximal_steps(loss, l1, origin, lambda x: model, tol, max_iter, False, on_step)
 
 
@@ -181,7 +181,7 @@ def _proximal_steps(
             new_x = x + step
             new_value, new_gradient = _objective(loss, l1, new_x)
             if not np.abs(smallest_subgradient(new_gradient, new_x, l1)).max() <= steep / 2:
-                return Minimum(x, value, n_iter, True)
+                return Minimum(x, value, n_iter, abs(promised) <= np.sqrt(loss.eps) * abs(value))
         else:
             found = _backtrack(loss, l1, x, step, value, promised)
             if found is None:

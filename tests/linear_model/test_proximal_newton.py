@@ -1,8 +1,14 @@
 """Absolute penalties: optimality conditions, and a slow method that knows nothing but the gradient."""
 
+import warnings
+
 import numpy as np
 import pytest
+import sklearn.linear_model
 from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
 
 import sklearn_dl.linear_model.proximal_newton as module
 from sklearn_dl.linear_model import LogisticRegression, proximal_step
@@ -31,6 +37,50 @@ def _proximal_gradient(loss, l1, n_steps):
         target = x - loss(x)[1] / lipschitz
         x = np.sign(target) * np.maximum(np.abs(target) - l1 / lipschitz, 0)
     return x
+
+
+def _rare_features(n_samples, n_features, n_classes, rate):
+    """Rows with few features that are not 0, which a pilot shows once or never, and their classes."""
+    rng = np.random.default_rng(1)
+    X = (rng.random((n_samples, n_features)) < rate) * rng.normal(size=(n_samples, n_features))
+    scores = X @ rng.normal(size=(n_features, n_classes)) * 3 + rng.gumbel(size=(n_samples, n_classes))
+    return X, scores.argmax(1)
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_features_that_a_pilot_hardly_shows_reach_the_minimum(n_classes, kind, offset):
+    X, y = _rare_features(20_000, 100, n_classes, 0.002)
+    model = LogisticRegression(C=10.0, l1_ratio=1.0, solver="saga", max_iter=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(kind(X + offset if kind is np.asarray else X), y)
+    loss = LogisticLoss(X, y, None, n_classes=n_classes, l2=0.0, fit_intercept=True, center=None)
+    shift = offset if kind is np.asarray else 0.0
+    flat = np.column_stack([model.coef_, model.intercept_ + shift * model.coef_.sum(1)]).ravel()
+    strength = np.full(loss.shape, 0.1 / len(X))
+    strength[:, -1] = 0
+    assert np.abs(smallest_subgradient(loss(flat)[1], flat, strength.ravel())).max() < 1e-4
+
+
+@pytest.mark.parametrize("C", [0.1, 1.0])
+def test_digits_reach_an_objective_that_slow_steps_only_approach(C):
+    X, y = load_digits(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+
+    def objective(model):
+        own = model.predict_log_proba(X)[np.arange(len(y)), y]
+        return np.abs(model.coef_).sum() - C * own.sum()
+
+    ours = LogisticRegression(C=C, l1_ratio=1.0, solver="saga", max_iter=200).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer = sklearn.linear_model.LogisticRegression(
+            C=C, l1_ratio=1.0, solver="saga", max_iter=200, random_state=0
+        ).fit(X, y)
+    assert objective(ours) < objective(peer)
+    assert objective(ours) > 0.85 * objective(peer)
 
 
 def test_quadratic_step_satisfies_the_optimality_conditions():

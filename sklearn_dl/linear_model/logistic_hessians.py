@@ -98,10 +98,11 @@ def _n_telling_rows(loss: LogisticLoss) -> np.ndarray:
         blocks = [rows for group in loss.groups for rows in group]
         mean = sum(to_host(loss.X[rows].sum(0)) for rows in blocks) / loss.n_samples
         for rows in blocks:
-            squares = (loss.X[rows] - move_like(mean, loss.X)) ** 2
+            squares = loss.X[rows] - move_like(mean, loss.X)
+            squares *= squares
             if loss.weight is not None:
                 squares *= loss.weight[rows][:, None]
-            sums += [to_host(squares.sum(0)), to_host((squares * squares).sum(0))]
+            sums += [to_host(squares.sum(0)), to_host(loss.xp.einsum("ij,ij->j", squares, squares))]
     return np.divide(sums[0] ** 2, sums[1], out=np.zeros(loss.n_features), where=sums[1] > 0)
 
 

@@ -5,8 +5,8 @@
 Simple regret is the lowest noiseless value among the points evaluated, less the optimum; tables show medians
 over the seeds. `ms` is the median CPU time between two evaluations after the initial ones. Methods that are
 not asked for keep the results of earlier runs in results/search.json, which holds a regret for each seed: 60
-of our GPSampler on Levy8, whose median over 20 seeds moves by half; else 20. scikit-optimize and BoTorch, which
-are slow, were not run on the held-out problems.
+of our GPSampler on Levy8, whose median over 20 seeds moves by half; else 20. Slow as they are,
+scikit-optimize and BoTorch were not run on the held-out problems.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """Configuration of the documentation; `make docs` builds it."""
 
+import doctest
 import os
 
 from docutils import nodes
@@ -36,6 +37,13 @@ autodoc_typehints = "none"  # the numpydoc sections say more than the annotation
 numpydoc_show_class_members = False  # the class template lists them
 
 doctest_global_setup = "import os, tempfile; os.chdir(tempfile.mkdtemp())"
+# sphinx's own flags, and white space that does not count, as in scikit-learn, whose functions are listed too.
+doctest_default_flags = (
+    doctest.ELLIPSIS
+    | doctest.IGNORE_EXCEPTION_DETAIL
+    | doctest.DONT_ACCEPT_TRUE_FOR_1
+    | doctest.NORMALIZE_WHITESPACE
+)
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

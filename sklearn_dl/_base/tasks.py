@@ -331,7 +331,8 @@ class TorchTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchE
             )
         decode: Callable[[Tensor], Tensor] = self.module_.decode  # type: ignore[assignment]
         with torch.inference_mode():
-            rows = decode(torch.from_numpy(codes).to(self._device)).double().cpu().numpy()
+            codes = torch.from_numpy(codes).to(self._device)
+            rows = np.concatenate([*self._tile_outputs(codes, decode)])
         rows = rows.reshape(-1, *self._sample_shape)
         return rows if self._x_mean is None else rows * self._x_scale + self._x_mean
 

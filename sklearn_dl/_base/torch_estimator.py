@@ -20,7 +20,11 @@ from sklearn_dl._base.seeding import draw_seed, isolated_randomness, seed_global
 from sklearn_dl._base.training import TrainingNet
 from sklearn_dl.nn import Backprop, Ensemble, count_parameters
 
-_ROW_TILE = 8  # rows are predicted in multiples of this, so that none depends on its company
+# Rows that a module is given at once, for tables and for images, so that none depends on its company.
+# Kernels for matrices choose themselves by the number of rows, and round differently what their own tiles
+# of 16 or 24 rows leave over; elementwise kernels, what 32 values leave over. 96 rows leave nothing, but
+# as many images take long.
+_TABLE_TILE, _IMAGE_TILE = 96, 16
 _PREDICTION_VALUES = 1 << 20  # values of X a block of predictions holds
 
 
@@ -344,17 +348,23 @@ class TorchEstimator(NetworkHTML, CallbackSupportMixin, RowReader):
 
     def _forward(self, X: Any, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         check_is_fitted(self)
-        outputs = []
+        outputs: list[np.ndarray] = []
         net = self.net_
         with torch.inference_mode(), in_words(type(self).__name__), no_autocast(), net.autocast():
-            for rows in self._prediction_blocks(X):
-                # The rows that a matrix kernel's tile leaves over are rounded in another way.
-                padding = rows[-1:].expand(-len(rows) % _ROW_TILE, *rows.shape[1:])
-                given = self._shaped(function(torch.cat([rows, padding]) if len(padding) else rows))
-                outputs.append(given[: len(rows)].double().cpu().numpy())
+            for block in self._prediction_blocks(X):
+                outputs += self._tile_outputs(block, function)
         if not outputs:
             raise ValueError(f"{type(self).__name__}: X is a stream that gives no rows.")
         return np.concatenate(outputs)
+
+    def _tile_outputs(self, block: Tensor, function: Callable[[Tensor], Tensor]) -> Iterator[np.ndarray]:
+        """Outputs for the rows of `block`, given to `function` in tiles of one size, the last padded."""
+        tile = _TABLE_TILE if len(self._sample_shape) == 1 else _IMAGE_TILE
+        # Few rows leave a GPU idle; there a block is one multiple of the tile.
+        for rows in block.split(tile if block.device.type == "cpu" else len(block)):
+            padding = rows[-1:].expand(-len(rows) % tile, *rows.shape[1:])
+            given = self._shaped(function(torch.cat([rows, padding]) if len(padding) else rows))
+            yield given[: len(rows)].double().cpu().numpy()
 
     def _prediction_blocks(self, X: Any) -> Iterator[Tensor]:
         if is_stream(X):

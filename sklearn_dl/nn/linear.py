@@ -11,7 +11,7 @@ from sklearn_dl.nn.hooks import is_backward_transformed, is_transformed
 class Linear(nn.Linear):
     """The layer of torch, trained with products of :func:`matrix_product`.
 
-    In evaluation mode it is torch's: there a row's outputs must not depend on how many others there are.
+    In evaluation mode its outputs are those of torch, bit for bit, whatever the number of rows.
     """
 
     def forward(self, X: Tensor) -> Tensor:

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from sklearn_dl._base import batches, reading
-from sklearn_dl.neural_network import MLPClassifier, MLPRegressor, NeuralNetTransformer
+from sklearn_dl._base import batches, reading, torch_estimator
+from sklearn_dl.neural_network import MLPClassifier, MLPRegressor, NeuralNetRegressor, NeuralNetTransformer
 
 
 class Again:
@@ -329,14 +331,63 @@ def test_rows_of_weight_zero_are_no_rows(iris):
 # -- predictions
 
 
+def network(n_features, n_outputs):
+    return nn.Sequential(nn.Linear(n_features, 33), nn.SiLU(), nn.Linear(33, n_outputs))
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_the_company_of_a_row_does_not_change_its_prediction(precision):
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        MLPRegressor(100),
+        MLPRegressor(13),
+        NeuralNetRegressor(network),
+        NeuralNetRegressor(nn.Linear),
+        NeuralNetTransformer(),
+    ],
+    ids=str,
+)
+def test_the_company_of_a_row_does_not_change_its_prediction(estimator, precision):
     X = np.random.default_rng(0).normal(size=(300, 30))
-    model = MLPRegressor(100, max_epochs=1, precision=precision, random_state=0).fit(X, X[:, 0])
-    whole = model.predict(X)
+    model = clone(estimator).set_params(max_epochs=1, precision=precision, random_state=0).fit(X, X[:, 0])
+    predict = getattr(model, "predict", None) or model.transform
+    whole = predict(X)
     for n in [*range(1, 40), 149, 299]:
-        np.testing.assert_array_equal(model.predict(X[:n]), whole[:n])
-    np.testing.assert_array_equal(model.predict(X[::-1]), whole[::-1])
+        np.testing.assert_array_equal(predict(X[:n]), whole[:n])
+    np.testing.assert_array_equal(predict(X[::-1]), whole[::-1])
+
+
+def test_the_company_of_features_does_not_change_the_row_they_are_decoded_to():
+    X = np.random.default_rng(0).normal(size=(300, 30))
+    model = NeuralNetTransformer(max_epochs=1, random_state=0).fit(X)
+    codes = model.transform(X)
+    whole = model.inverse_transform(codes)
+    for n in [*range(1, 40), 149, 299]:
+        np.testing.assert_array_equal(model.inverse_transform(codes[:n]), whole[:n])
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 4, 4)])
+def test_a_module_is_given_as_many_rows_whatever_is_predicted(shape, monkeypatch):
+    given = set()
+
+    class Noting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
+
+        def forward(self, X):
+            if not self.training:
+                given.add(tuple(X.shape))
+            return self.layers(X)
+
+    X = np.random.default_rng(0).normal(size=(500, *shape))
+    model = NeuralNetRegressor(Noting, max_epochs=1).fit(X, X.reshape(500, -1)[:, 0])
+    monkeypatch.setattr(torch_estimator, "_PREDICTION_VALUES", 16 * 300)
+    given.clear()
+    for n in (1, 2, 95, 96, 97, 500):
+        assert model.predict(X[:n]).shape == (n,)
+    assert model.predict(Again(X[:3], X[3:250])).shape == (250,)
+    assert len(given) == 1
 
 
 def test_a_prediction_before_fit_says_so():

@@ -345,7 +345,7 @@ def network(n_features, n_outputs):
         NeuralNetRegressor(nn.Linear),
         NeuralNetTransformer(),
     ],
-    ids=str,
+    ids=["MLP of 100", "MLP of 13", "function", "class", "transformer"],
 )
 def test_the_company_of_a_row_does_not_change_its_prediction(estimator, precision):
     X = np.random.default_rng(0).normal(size=(300, 30))

@@ -40,6 +40,26 @@ def test_sparse_rows_and_several_targets_reach_it_too():
         np.testing.assert_allclose(coef, _minimum(X, target, weight, alpha), atol=1e-9)
 
 
+@pytest.mark.parametrize("alpha", [1e-3, 1.0, 100.0])
+@pytest.mark.parametrize("shape", [(60, 400), (120, 40)])
+def test_pivots_alone_reach_the_minimum_with_more_free_coefficients_than_rows(alpha, shape, monkeypatch):
+    random = np.random.RandomState(1)
+    X = random.randn(*shape)
+    y = X @ random.rand(shape[1]) + random.randn(shape[0])
+    monkeypatch.setattr(ridge_positive.optimize, "minimize", None)
+    monkeypatch.setattr(ridge_positive, "_MOST_CHANGES", 0)
+    model = Ridge(alpha=alpha, positive=True).fit(X, y)
+    assert shape[0] > shape[1] or np.count_nonzero(model.coef_) > shape[0]
+    slopes = (X - X.mean(0)).T @ (model.predict(X) - y) + alpha * model.coef_
+    largest = np.abs(X.T @ y).max()
+    assert model.coef_.min() == 0
+    np.testing.assert_allclose(slopes[model.coef_ > 0], 0, atol=1e-11 * largest)
+    assert slopes.min() > -1e-11 * largest
+    np.testing.assert_allclose(
+        model.coef_, _minimum(X, y, np.ones(len(y)), alpha), atol=1e-8 * model.coef_.max()
+    )
+
+
 def test_a_start_far_from_the_minimum_is_left(monkeypatch):
     X, y, weight = _rows(20, 40)
     ends = iter([np.ones(40), np.zeros(40)])
@@ -47,6 +67,7 @@ def test_a_start_far_from_the_minimum_is_left(monkeypatch):
     def stopped_at_once(*args, **options):
         return optimize.OptimizeResult(x=next(ends), nit=0, success=True, status=0)
 
+    monkeypatch.setattr(ridge_positive, "_WORSE_PIVOTS", 0)
     monkeypatch.setattr(ridge_positive.optimize, "minimize", stopped_at_once)
     expected = _minimum(X, y, weight, 1.0)
     for _ in range(2):
@@ -55,6 +76,7 @@ def test_a_start_far_from_the_minimum_is_left(monkeypatch):
 
 def test_without_changes_the_answer_of_lbfgs_stays(monkeypatch):
     monkeypatch.setattr(ridge_positive, "_MOST_CHANGES", 0)
+    monkeypatch.setattr(ridge_positive, "_WORSE_PIVOTS", 0)
     X, y, weight = _rows(20, 40)
     model = Ridge(positive=True, tol=1e-12).fit(X, y, weight)
     np.testing.assert_allclose(model.coef_, _minimum(X, y, weight, 1.0), atol=1e-4)

@@ -43,6 +43,13 @@ class AugmentedRows:
     def __getitem__(self, index: Any) -> Self:
         return type(self)(self.X[index], self.constant, self.shift)
 
+    def part(self, index: Array, columns: np.ndarray) -> Self:
+        """Rows at `index` in some columns, given in order; there must be no shift."""
+        n_features = self.X.shape[1]
+        with_constant = len(columns) > 0 and columns[-1] == n_features
+        X = self.X[index][:, columns[columns < n_features]]
+        return type(self)(X, self.constant if with_constant else 0.0)
+
     def shift_of(self, coef: np.ndarray) -> float:
         """What the shift takes off the scores of coefficients of the columns of X."""
         return 0.0 if self.shift is None else float(self.shift @ coef)
@@ -99,8 +106,11 @@ class AugmentedRows:
         """Weighted sum of outer products of the rows, all or those at `index`; weight has one value each."""
         total = np.zeros((self.n_columns, self.n_columns))
         n_rows = self.n_rows if index is None else len(index)
-        for start in range(0, n_rows, self._block_length):
-            stop = min(start + self._block_length, n_rows)
+        length = self._block_length
+        if sparse.issparse(self.X) and self.X.nnz < _DENSE_FRACTION * np.prod(self.X.shape):
+            length = max(length, self.n_columns)  # so that sums of dense matrices take less than products
+        for start in range(0, n_rows, length):
+            stop = min(start + length, n_rows)
             block = self.X[start:stop] if index is None else self.X[index[start:stop]]
             self._add_outer(total, block, None if weight is None else weight[start:stop])
         return total

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_dl._base.arrays import Array, namespace
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows, every_tenth
+from sklearn_dl.linear_model.l1_column_descent import count_on, l1_column_descent
 from sklearn_dl.linear_model.l1_quadratic import l1_quadratic_descent, l1_quadratic_minimizer
 from sklearn_dl.linear_model.squared_hinge import GramOfActiveRows, beyond_interval, root_along
 
@@ -31,7 +33,8 @@ def l1_squared_interval_fit(
 
     Each step minimizes the penalty plus the quadratic model of the losses by coordinate descent on the Gram
     matrix of the active rows, and searches along the way there. Where there are more than 1000 columns, the
-    model has only those that are nonzero or violate the optimality condition the most.
+    model has only those that are nonzero or violate the optimality condition the most; rows in CSR are first
+    taken as near to the minimizer as coordinate descent on their columns gets, which is mostly all the way.
 
     Parameters
     ----------
@@ -63,8 +66,30 @@ def l1_squared_interval_fit(
     start = np.zeros(rows.n_columns)
     sample = every_tenth(rows, lower, upper, cost)
     if sample is not None and max_iter > 0:
-        start, _ = _proximal_newton(*sample, start, 1.0, max_iter, None)
-    return _proximal_newton(rows, lower, upper, cost, start, tol, max_iter, on_step)
+        start, _ = _minimizer(*sample, start, 1.0, max_iter, None)
+    return _minimizer(rows, lower, upper, cost, start, tol, max_iter, on_step)
+
+
+def _minimizer(
+    rows: AugmentedRows,
+    lower: Array,
+    upper: Array,
+    cost: Array,
+    w: np.ndarray,
+    tol: float,
+    max_iter: int,
+    on_step: Callable[[int, float], None] | None,
+) -> tuple[np.ndarray, int]:
+    negligible, n_iter = max((1e-3 * tol) ** 2, _ROUNDING), 0
+    small = rows.n_rows * rows.n_columns < _COMPILED_FROM
+    if sparse.issparse(rows.X) and rows.n_columns > _LARGEST_GRAM and not small:
+        w, n_iter, done = l1_column_descent(rows, lower, upper, cost, w, negligible, max_iter, on_step)
+        if done:
+            return w, n_iter
+        if on_step is not None:
+            on_step = partial(count_on, on_step, n_iter)
+    w, n_more = _proximal_newton(rows, lower, upper, cost, w, tol, max_iter - n_iter, on_step)
+    return w, n_iter + n_more
 
 
 def _proximal_newton(
@@ -130,10 +155,7 @@ def _working_columns(w: np.ndarray, gradient: np.ndarray) -> np.ndarray | None:
 def _partial_gram(rows: AugmentedRows, excess: Array, cost: Array, columns: np.ndarray) -> np.ndarray:
     """Weighted Gram matrix of the active rows in some columns."""
     index = namespace(excess).where(excess != 0)[0]
-    n_features = rows.X.shape[1]
-    with_constant = bool(len(columns)) and columns[-1] == n_features
-    X = rows.X[index][:, columns[columns < n_features]]
-    return AugmentedRows(X, rows.constant if with_constant else 0.0).gram(cost[index])
+    return rows.part(index, columns).gram(cost[index])
 
 
 def _step_size(

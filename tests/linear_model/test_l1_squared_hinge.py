@@ -1,4 +1,4 @@
-"""The minimum under an L1 penalty, by its optimality condition, dense, CSR and on a working set."""
+"""The minimum under an L1 penalty, by its optimality condition: dense, CSR, many columns, a working set."""
 
 import warnings
 
@@ -8,7 +8,7 @@ import sklearn.svm
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_dl.linear_model import l1_quadratic, l1_squared_hinge
+from sklearn_dl.linear_model import l1_column_descent, l1_quadratic, l1_squared_hinge
 from sklearn_dl.linear_model.augmented_rows import AugmentedRows
 from sklearn_dl.linear_model.l1_squared_hinge import l1_squared_interval_fit
 
@@ -71,9 +71,67 @@ def test_compiled_and_plain_descent_have_one_answer(monkeypatch):
     np.testing.assert_allclose(w, expected, rtol=1e-9, atol=1e-12)
 
 
+def sparse_problem(n_rows, n_columns, density, C):
+    random = np.random.RandomState(0)
+    X = sparse.random(n_rows, n_columns, density, format="csr", random_state=0)
+    positive = X @ random.randn(n_columns) > 0
+    lower, upper = np.where(positive, 1.0, -np.inf), np.where(positive, np.inf, -1.0)
+    return X, lower, upper, C * (random.rand(n_rows) + 0.1)
+
+
+@pytest.mark.parametrize("constant", [0.0, 2.0])
+@pytest.mark.parametrize("C", [0.01, 0.5, 10.0])
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(600, 1100), (2000, 1100), (100, 1500)])
+def test_descent_on_sparse_columns_alone_reaches_the_minimum(n_rows, n_columns, C, constant, monkeypatch):
+    X, lower, upper, cost = sparse_problem(n_rows, n_columns, 0.02, C)
+    monkeypatch.setattr(l1_squared_hinge, "_proximal_newton", None)
+    w, n_iter = l1_squared_interval_fit(AugmentedRows(X, constant), lower, upper, cost)
+    assert n_iter < 200
+    A = sparse.hstack([X, np.full((n_rows, int(constant > 0)), constant)], format="csr")
+    assert largest_violation(w, A, lower, upper, cost) < 1e-4
+    peer = sklearn.svm.LinearSVC(
+        penalty="l1", dual=False, fit_intercept=False, tol=1e-8, max_iter=3000, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        peer.set_params(C=C).fit(A, np.isfinite(lower), cost / C)
+    best = objective(peer.coef_[0], A, lower, upper, cost)
+    assert objective(w, A, lower, upper, cost) <= best * (1 + 1e-13)
+
+
+def test_where_descent_on_sparse_columns_ends_early_all_columns_end_it(monkeypatch):
+    X, lower, upper, cost = sparse_problem(300, 1100, 0.02, 10.0)
+    expected, _ = l1_squared_interval_fit(AugmentedRows(X, 1.0), lower, upper, cost)
+    monkeypatch.setattr(l1_column_descent, "_DIRECT_ROUNDS", 2)
+    monkeypatch.setattr(l1_column_descent, "_MOST_ROUNDS", 3)
+    seen = []
+    w, n_iter = l1_squared_interval_fit(
+        AugmentedRows(X, 1.0), lower, upper, cost, on_step=lambda step, value: seen.append((step, value))
+    )
+    assert n_iter > 3
+    assert [step for step, _ in seen] == list(range(len(seen)))
+    np.testing.assert_allclose(w, expected, atol=1e-6)
+
+
+def test_compiled_and_plain_sweeps_over_sparse_columns_have_one_answer():
+    X, lower, upper, cost = sparse_problem(40, 30, 0.3, 5.0)
+    columns, answers = sparse.csc_array(X), []
+    for sweeps in (l1_column_descent.l1_sweeps, l1_column_descent.l1_sweeps.py_func):
+        w, scores = np.zeros(30), np.zeros(40)
+        parts = columns.indptr, columns.indices, columns.data
+        sweeps(*parts, lower, upper, cost, w, scores, np.arange(30), 4)
+        np.testing.assert_allclose(scores, X @ w, atol=1e-12)
+        answers.append(w)
+    np.testing.assert_allclose(answers[0], answers[1], rtol=1e-9, atol=1e-12)
+    assert objective(w, X, lower, upper, cost) < objective(0 * w, X, lower, upper, cost)
+
+
 def test_max_iter_bounds_the_steps():
     X, lower, upper, cost = problem(100, 5)
     assert l1_squared_interval_fit(AugmentedRows(X), lower, upper, cost, max_iter=1)[1] == 1
+    X, lower, upper, cost = sparse_problem(300, 1100, 0.02, 10.0)
+    for max_iter in (0, 1, 16, 20):
+        assert l1_squared_interval_fit(AugmentedRows(X), lower, upper, cost, max_iter=max_iter)[1] == max_iter
 
 
 @pytest.fixture

@@ -107,15 +107,15 @@ def test_any_sampler_of_optuna_is_taken():
         BayesSearchCV(SVC(), SPACE, sampler="tpe").fit(X, Y)
 
 
-@pytest.mark.parametrize(
-    "sampler",
-    [optuna.samplers.GridSampler({"C": [0.1, 1.0, 10.0]}, seed=0), optuna.samplers.BruteForceSampler(seed=0)],
-)
+@pytest.mark.parametrize("is_grid", [True, False])
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_sampler_that_has_tried_all_ends_the_search(sampler):
-    space = {"C": optuna.distributions.FloatDistribution(0.1, 10, step=4.95)}
-    if isinstance(sampler, optuna.samplers.GridSampler):
+def test_a_sampler_that_has_tried_all_ends_the_search(is_grid):
+    if is_grid:
         space = {"C": Real(0.1, 10)}
+        sampler = optuna.samplers.GridSampler({"C": [0.1, 1.0, 10.0]}, seed=0)
+    else:
+        space = {"C": optuna.distributions.FloatDistribution(0.1, 10, step=4.95)}
+        sampler = optuna.samplers.BruteForceSampler(seed=0)
     found = BayesSearchCV(SVC(), space, n_iter=20, sampler=sampler, enqueue=None).fit(X, Y)
     assert len(set(found.cv_results_["param_C"])) == len(found.cv_results_["param_C"]) == 3
     asking = clone(found).set_params(n_iter=3)

@@ -14,7 +14,8 @@ from sklearn_dl.neighbors.selection import smallest
 
 _SCIPY_NAMES = {"euclidean": "euclidean", "manhattan": "cityblock", "chebyshev": "chebyshev"}
 _POWERS = {"euclidean": 2.0, "manhattan": 1.0, "chebyshev": float("inf")}
-_PAIRS_PER_BLOCK, _PAIRS_PER_DEVICE_BLOCK = 1 << 17, 1 << 26
+_PAIRS_PER_BLOCK, _PAIRS_PER_DEVICE_BLOCK = 1 << 19, 1 << 26
+_PAIRS_PER_PRODUCT = 1 << 16  # memory of this size is used again, and not asked for anew
 _MOST_CANDIDATES = 4  # times as many as neighbours: above, all distances take no longer
 
 
@@ -34,10 +35,11 @@ def nearest_directly(
     params : dict
         Its arguments.
     """
-    blocks = query_blocks(queries.shape[0], X.shape[0], on_device=is_tensor(X))
     if metric == "euclidean" and isinstance(X, np.ndarray) and _MOST_CANDIDATES * n_neighbors <= len(X):
         products = _Products(X)
+        blocks = query_blocks(len(queries), len(X), most_pairs=_PAIRS_PER_PRODUCT)
         return _joined(products.nearest(queries[block], n_neighbors) for block in blocks)
+    blocks = query_blocks(queries.shape[0], X.shape[0], on_device=is_tensor(X))
     return _joined(smallest(distances(queries[block], X, metric, params), n_neighbors) for block in blocks)
 
 
@@ -47,9 +49,11 @@ def nearest_in_matrix(matrix: Array, n_neighbors: int) -> tuple[Array, Array]:
     return _joined(smallest(matrix[block], n_neighbors) for block in blocks)
 
 
-def query_blocks(n_queries: int, n_samples: int, *, on_device: bool = False) -> Iterator[slice]:
+def query_blocks(
+    n_queries: int, n_samples: int, *, on_device: bool = False, most_pairs: int = _PAIRS_PER_BLOCK
+) -> Iterator[slice]:
     """Slices of the queries, whose distances to all rows fit the cache, or a share of a device's memory."""
-    step = max(1, (_PAIRS_PER_DEVICE_BLOCK if on_device else _PAIRS_PER_BLOCK) // n_samples)
+    step = max(1, (_PAIRS_PER_DEVICE_BLOCK if on_device else most_pairs) // n_samples)
     return (slice(start, start + step) for start in range(0, n_queries, step))
 
 

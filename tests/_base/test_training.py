@@ -432,8 +432,12 @@ def interrupted(n, iris, **params):
         lr_schedule="constant",
         **params,
     )
-    with pytest.warns(UserWarning, match=f"NeuralNetClassifier: interrupted in epoch {(n + 1) // 2};"):
-        return model.fit(*iris)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        with pytest.warns(UserWarning, match=f"NeuralNetClassifier: interrupted in epoch {(n + 1) // 2};"):
+            return model.fit(*iris)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def test_an_interrupt_leaves_a_fitted_estimator_and_a_warning(iris):

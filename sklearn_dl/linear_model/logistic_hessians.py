@@ -89,9 +89,7 @@ def _n_telling_rows(loss: LogisticLoss) -> np.ndarray:
     """
     sums = np.zeros((2, loss.n_features))
     if sparse.issparse(loss.X):
-        squares = np.square(loss.X.data, dtype=np.float64)
-        if loss.weight is not None:
-            squares *= np.repeat(loss.weight, np.diff(loss.X.indptr))
+        squares = _weighted_squares(loss)
         for power in (0, 1):
             sums[power] = np.bincount(loss.X.indices, squares ** (power + 1), minlength=loss.n_features)
     else:
@@ -180,10 +178,15 @@ def _sparse_squares(loss: LogisticLoss) -> np.ndarray:
         sums = np.zeros(loss.n_features)
         sum_squares(X.data, X.indices, X.indptr, np.empty(0) if weight is None else weight, sums)
         return sums
-    squares = np.square(X.data, dtype=np.float64)
-    if weight is not None:
-        squares *= np.repeat(weight, np.diff(X.indptr))
-    return np.bincount(X.indices, squares, minlength=loss.n_features)
+    return np.bincount(X.indices, _weighted_squares(loss), minlength=loss.n_features)
+
+
+def _weighted_squares(loss: LogisticLoss) -> np.ndarray:
+    """Square of each entry of CSR times the weight of its row."""
+    squares = np.square(loss.X.data, dtype=np.float64)
+    if loss.weight is not None:
+        squares *= np.repeat(loss.weight, np.diff(loss.X.indptr))
+    return squares
 
 
 def _curvature_of_a_guess(loss: LogisticLoss) -> float:

@@ -8,9 +8,7 @@ from sklearn_dl._base.arrays import move_like, to_host
 from sklearn_dl.linear_model.logistic_loss import LogisticLoss
 from sklearn_dl.linear_model.row_subset import rows_of
 
-_MAX_GRAM_COST = (
-    1e8  # multiplications for a Gram matrix of all rows, up to which that of a pilot saves nothing
-)
+_MAX_GRAM_COST = 1e8  # multiplications for a Gram matrix, up to which that of a pilot saves nothing
 _PILOT_FACTOR = 5  # rows of a pilot, times features, per row of all: its Hessian costs a few passes
 _PRECISION = 0.01  # part of the first slope that is left where a line search ends
 _MAX_TRIALS = 10

@@ -112,16 +112,15 @@ def _minimize_dense(
     hessian_of = binary_hessian if loss.n_classes == 2 else _multinomial_model
     size = l1.size
     is_wide = loss.n_samples < 10 * size and loss.n_samples * size**2 <= _MAX_WIDE_COST
+    origin = guess(loss) if start is None else start
     if newton_pays(loss) or is_wide:
-        origin = guess(loss) if start is None else start
         return _proximal_steps(loss, l1, origin, lambda x: hessian_of(loss, x), tol, max_iter, True, on_step)
     if loss.n_classes > 2:
-        origin = guess(loss) if start is None else start
         rows = rows_for_gram(loss)
         shared = with_rare_columns(loss, rows, shared_hessian(rows))
         model = _with_held_intercepts(loss, spread_over_classes(loss, shared))
     else:
-        pilot, origin = pilot_of(loss), guess(loss) if start is None else start
+        pilot = pilot_of(loss)
         if start is None and pilot.n_samples < loss.n_samples / 2:
             noise = np.sqrt(pilot.n_features) / pilot.n_samples
             fitted = _minimize_dense(pilot, l1, None, max(tol, noise), 30).x
